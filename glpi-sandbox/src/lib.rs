@@ -1,0 +1,1 @@
+//! A GLPI 10 in memory, served over HTTP, as nasty as a real one.

@@ -1,0 +1,1 @@
+//! Webhooks and JSON turned into calls of the contract.

@@ -1,0 +1,1 @@
+//! Tickets, the outbox that never loses one, and GLPI.
