@@ -1,1 +1,5 @@
 //! Tickets, the outbox that never loses one, and GLPI.
+
+pub mod clock;
+pub mod outbox;
+pub mod ticket;
