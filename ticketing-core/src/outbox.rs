@@ -38,6 +38,7 @@ pub mod sqlite;
 /// What is to be written to GLPI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one per request; a box would only add a hop")]
 pub enum Work {
     /// Open a ticket.
     Ticket(NewTicket),

@@ -1,0 +1,357 @@
+//! Delivers outbox rows to GLPI, one lease at a time.
+//!
+//! A row is worked on by at most one courier at a time. If this process dies in the middle, the
+//! lease expires and whoever takes the row next looks the ticket up before sending it again, so a
+//! caller never ends with two tickets.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::Clock,
+    glpi::{Found, Glpi, ReadError, Written},
+    outbox::{Claim, Entry, Lease, Outbox, Settlement, State, StoreError, Work},
+};
+
+pub mod breaker;
+pub mod decision;
+
+use breaker::Breaker;
+use decision::{AfterLookUp, Policy, Step};
+
+/// How a courier works.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Requests to GLPI at once. Default: 8, the PHP workers of a small GLPI.
+    pub max_in_flight: usize,
+    /// How long a row is leased. Must exceed the longest request to GLPI (with its log-in) by the
+    /// clock skew between hosts, or a row still in flight could be sent twice. Default: 2 minutes.
+    pub lease: SignedDuration,
+    /// The times it goes by.
+    pub policy: Policy,
+    /// Failures in a row that open the breaker. Default: 5.
+    pub failures_to_open: u32,
+    /// How long the breaker stays open before a probe. Default: 5 s.
+    pub breaker_pause: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 8,
+            lease: SignedDuration::from_mins(2),
+            policy: Policy::default(),
+            failures_to_open: 5,
+            breaker_pause: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Carries rows from the outbox to GLPI.
+#[derive(Debug)]
+pub struct Courier {
+    outbox: Arc<dyn Outbox>,
+    glpi: Arc<Glpi>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    breaker: Breaker,
+    /// All requests to GLPI.
+    places: Arc<Semaphore>,
+    /// Those of the backlog: fewer, so that callers on the line always find a place.
+    backlog_places: Arc<Semaphore>,
+    backlog_size: usize,
+    wake: Notify,
+}
+
+/// Even with an empty outbox the store is asked this often: another replica may have left work.
+const POLL: Duration = Duration::from_secs(1);
+
+impl Courier {
+    /// A courier between an outbox and a GLPI.
+    pub fn new(
+        outbox: Arc<dyn Outbox>,
+        glpi: Arc<Glpi>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        let max = settings.max_in_flight.max(1);
+        let backlog_size = max - max.div_ceil(4).min(max - 1);
+        Self {
+            outbox,
+            glpi,
+            clock,
+            settings,
+            breaker: Breaker::new(settings.failures_to_open, settings.breaker_pause, backlog_size),
+            places: Arc::new(Semaphore::new(max)),
+            backlog_places: Arc::new(Semaphore::new(backlog_size)),
+            backlog_size,
+            wake: Notify::new(),
+        }
+    }
+
+    /// GLPI is believed to work: a caller may wait for it.
+    pub fn expects_glpi_to_answer(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// A lease from now on.
+    pub fn lease(&self) -> Lease {
+        let until = self.clock.now().saturating_add(self.settings.lease);
+        Lease { token: fastrand::i64(..), until: until.unwrap_or(Timestamp::MAX) }
+    }
+
+    /// Says that a row without a lease has been recorded.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Delivers a row recorded under our lease for a caller who is on the line; gives it back to
+    /// the outbox if no place at GLPI is free within `patience`. Returns the row as it stands
+    /// then.
+    pub async fn deliver_fresh(&self, entry: Entry, patience: Duration) -> Entry {
+        let Ok(Ok(_place)) = tokio::time::timeout(patience, self.places.acquire()).await else {
+            let entry = self.release(entry).await;
+            self.wake();
+            return entry;
+        };
+        self.attempt(entry).await
+    }
+
+    /// Works off the backlog until `stop`, then returns; attempts under way go on in `tasks`.
+    pub async fn run(self: Arc<Self>, tasks: TaskTracker, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let wait = match self.start_backlog(&tasks).await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "cannot read the outbox");
+                    POLL
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Claims as many due rows as may be sent now and starts on them; says how long to wait.
+    async fn start_backlog(self: &Arc<Self>, tasks: &TaskTracker) -> Result<Duration, StoreError> {
+        let places = self.free_backlog_places();
+        if places.is_empty() {
+            return Ok(self.breaker.probe_at().map_or(POLL, |at| at - Instant::now()));
+        }
+        let limit = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        let claim = Claim {
+            now: self.clock.now(),
+            lease: self.lease(),
+            doubt_wait: self.settings.policy.slowest_request,
+            limit,
+        };
+        let entries = self.outbox.claim(claim).await?;
+        if entries.is_empty() {
+            return self.until_next_due().await;
+        }
+        for (entry, backlog_place) in entries.into_iter().zip(places) {
+            self.breaker.begin();
+            let courier = Arc::clone(self);
+            tasks.spawn(async move {
+                if let Ok(_place) = courier.places.acquire().await {
+                    courier.attempt(entry).await;
+                }
+                drop(backlog_place);
+                courier.wake();
+            });
+        }
+        Ok(POLL)
+    }
+
+    /// Places for the backlog, as many as the breaker allows.
+    fn free_backlog_places(&self) -> Vec<OwnedSemaphorePermit> {
+        let taken = self.backlog_size - self.backlog_places.available_permits();
+        let allowed = self.breaker.backlog_allowance().saturating_sub(taken);
+        (0..allowed)
+            .map_while(|_| Arc::clone(&self.backlog_places).try_acquire_owned().ok())
+            .collect()
+    }
+
+    async fn until_next_due(&self) -> Result<Duration, StoreError> {
+        let Some(due) = self.outbox.next_due().await? else { return Ok(POLL) };
+        let wait = Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default();
+        // A row that is due but was not claimed waits for its parent, or is another replica's.
+        Ok(wait.clamp(Duration::from_millis(10), POLL))
+    }
+
+    /// One attempt on a row under our lease: look up if need be, send if need be, record how it
+    /// ended. Returns the row as it stands then, as far as it is known.
+    async fn attempt(&self, entry: Entry) -> Entry {
+        let Some(work) = entry.work.clone() else { return self.park_unreadable(entry).await };
+        if let Step::LookUp(window) = self.settings.policy.first_step(&entry) {
+            let found = match &work {
+                Work::Ticket(_) => self.glpi.find_ticket(&entry.reference, window).await,
+                Work::Followup(_) => {
+                    let Some(ticket) = entry.parent_ticket else {
+                        return self.release(entry).await;
+                    };
+                    self.glpi.find_followup(ticket, &entry.reference).await
+                }
+            };
+            self.note_look_up(&entry, &found);
+            let now = self.clock.now();
+            match self.settings.policy.after_look_up(&entry, found, now, jitter()) {
+                AfterLookUp::Settle(settlement) => return self.settle(entry, settlement).await,
+                AfterLookUp::SendAgain => {
+                    if !self.may_send_again(&entry).await {
+                        return entry;
+                    }
+                }
+            }
+        }
+        if !self.lease_outlasts_a_request(&entry) {
+            return self.release(entry).await;
+        }
+        let written = match &work {
+            Work::Ticket(ticket) => {
+                self.glpi.create_ticket(ticket, &entry.reference, entry.accepted_at).await
+            }
+            Work::Followup(followup) => {
+                let Some(ticket) = entry.parent_ticket else { return self.release(entry).await };
+                self.glpi.add_followup(ticket, followup, &entry.reference).await
+            }
+        };
+        self.note_written(&entry, &written);
+        let now = self.clock.now();
+        let settlement = self.settings.policy.after_send(&entry, written, now, jitter());
+        self.settle(entry, settlement).await
+    }
+
+    /// The lease is checked in the store right before a request leaves again.
+    async fn may_send_again(&self, entry: &Entry) -> bool {
+        let Some(lease) = entry.lease else { return false };
+        match self.outbox.begin_send(&entry.reference, lease.token, self.clock.now()).await {
+            Ok(ours) => ours,
+            Err(error) => {
+                tracing::error!(reference = %entry.reference, error = chain(&error), "cannot check the lease");
+                false
+            }
+        }
+    }
+
+    /// A row that waited long for its place, or a process that was frozen meanwhile, must not send
+    /// on a lease that others may take before the answer is in.
+    fn lease_outlasts_a_request(&self, entry: &Entry) -> bool {
+        let half = self.settings.lease / 2;
+        entry.lease.is_some_and(|lease| lease.until.duration_since(self.clock.now()) > half)
+    }
+
+    async fn release(&self, entry: Entry) -> Entry {
+        self.breaker.abandoned();
+        self.settle(entry, Settlement::Released).await
+    }
+
+    async fn park_unreadable(&self, entry: Entry) -> Entry {
+        self.breaker.abandoned();
+        let reason = "the row holds nothing to send: it was erased or damaged".to_owned();
+        self.settle(entry, Settlement::Parked { reason }).await
+    }
+
+    async fn settle(&self, entry: Entry, settlement: Settlement) -> Entry {
+        let Some(lease) = entry.lease else { return entry };
+        let (outbox, now) = (&self.outbox, self.clock.now());
+        let settled = outbox.settle(&entry.reference, lease.token, settlement.clone(), now).await;
+        match settled {
+            Ok(true) => after(entry, settlement, now),
+            Ok(false) => {
+                tracing::warn!(reference = %entry.reference, "another courier took the row over");
+                entry
+            }
+            // The lease expires and the row is looked up: nothing is lost and nothing doubled.
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(reference = %entry.reference, error, "cannot record how a delivery ended");
+                entry
+            }
+        }
+    }
+
+    fn note_written(&self, entry: &Entry, written: &Written) {
+        let (reference, attempt) = (&entry.reference, entry.attempts);
+        match written {
+            Written::Done(id) => {
+                self.breaker.succeeded();
+                tracing::info!(%reference, ticket = id, attempt, "delivered to GLPI");
+            }
+            Written::Refused(reason) => {
+                self.breaker.succeeded();
+                tracing::error!(%reference, reason, "GLPI refused it; parked for an operator");
+            }
+            Written::Unreachable(reason) => {
+                self.breaker.failed(reason);
+                tracing::warn!(%reference, attempt, reason, "not delivered; will be sent again");
+            }
+            Written::Unknown(reason) => {
+                self.breaker.failed(reason);
+                tracing::warn!(%reference, attempt, reason, "sent without a clear answer; will be looked up");
+            }
+        }
+    }
+
+    fn note_look_up(&self, entry: &Entry, found: &Result<Found, ReadError>) {
+        let reference = &entry.reference;
+        match found {
+            Ok(Found::Several(ids)) => {
+                self.breaker.succeeded();
+                tracing::error!(%reference, tickets = ?ids, "GLPI has it more than once; keep the first, merge the others");
+            }
+            Ok(Found::One(_) | Found::Nothing) => self.breaker.succeeded(),
+            Err(ReadError(reason)) => {
+                self.breaker.failed(reason);
+                tracing::warn!(%reference, reason, "could not be looked up; stays in doubt");
+            }
+        }
+    }
+}
+
+/// The row as the store has it after that settlement, as far as callers are told of it.
+fn after(mut entry: Entry, settlement: Settlement, now: Timestamp) -> Entry {
+    entry.lease = None;
+    match settlement {
+        Settlement::Delivered { glpi_id } => {
+            entry.state = State::Delivered;
+            entry.glpi_id = Some(glpi_id);
+            entry.settled_at = Some(now);
+        }
+        Settlement::Parked { reason } => {
+            entry.state = State::Parked;
+            entry.reason = Some(reason);
+            entry.settled_at = Some(now);
+        }
+        Settlement::Doubt { .. }
+        | Settlement::NotFound { .. }
+        | Settlement::LookupFailed { .. } => entry.state = State::InDoubt,
+        Settlement::Released if entry.state == State::InDoubt => {}
+        Settlement::Retry { .. } | Settlement::Released => entry.state = State::Waiting,
+    }
+    entry
+}
+
+fn jitter() -> f64 {
+    0.5 + fastrand::f64() / 2.0
+}
+
+/// An error with its causes, for one log line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,344 @@
+//! The front door: a request goes in, is recorded, and is answered while the caller is on the line.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::Clock,
+    courier::{Courier, Settings},
+    glpi::{Glpi, TicketView},
+    outbox::{Digest, Draft, Entry, Filter, Inserted, Key, Outbox, State, Stats, StoreError, Work},
+    ticket::{NewFollowup, NewTicket, Reference},
+};
+
+/// Records requests and delivers them; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ticketing {
+    outbox: Arc<dyn Outbox>,
+    courier: Arc<Courier>,
+    glpi: Arc<Glpi>,
+    clock: Arc<dyn Clock>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    /// Rows recorded under a lease and not yet delivered. Beyond its size new rows go to the
+    /// backlog at once, so that memory stays bounded however long GLPI hangs.
+    on_the_line: Arc<tokio::sync::Semaphore>,
+}
+
+/// Who asks, and what makes a repeat recognisable.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The client's name; keys are scoped by it.
+    pub client: String,
+    /// Same key and content: the same ticket.
+    pub key: Option<String>,
+    /// How long the key protects; `None`: for ever.
+    pub key_window: Option<SignedDuration>,
+    /// How long the caller waits for GLPI.
+    pub answer_within: Duration,
+}
+
+/// What a caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The row, as far as it is known.
+    pub entry: Entry,
+    /// It repeats an earlier answer; nothing was recorded now.
+    pub replayed: bool,
+}
+
+/// Why a request was not taken. Nothing was recorded, or nothing is known to have been.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The key names a request with other content.
+    #[error("the idempotency key was used before with other content")]
+    KeyReused {
+        /// The request it names.
+        reference: Reference,
+    },
+    /// No such request.
+    #[error("no request of that name is known")]
+    NotFound,
+    /// The store cannot commit: the same request with the same key may be made again.
+    #[error("the request cannot be recorded")]
+    Store(#[source] StoreError),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// Repeats wait for a running request by asking the store this often: it may run in another
+/// replica, so there is nothing nearer to wait for.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Requests whose callers wait at once; more are answered as recorded.
+const MOST_ON_THE_LINE: usize = 512;
+
+/// Settled rows erased in one transaction.
+const ERASED_AT_ONCE: u32 = 500;
+
+impl Ticketing {
+    /// Puts an outbox and a GLPI together. [`Self::start`] begins to deliver.
+    pub fn new(
+        outbox: Arc<dyn Outbox>,
+        glpi: Glpi,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        let glpi = Arc::new(glpi);
+        let courier =
+            Courier::new(Arc::clone(&outbox), Arc::clone(&glpi), Arc::clone(&clock), settings);
+        Self {
+            outbox,
+            courier: Arc::new(courier),
+            glpi,
+            clock,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            on_the_line: Arc::new(tokio::sync::Semaphore::new(MOST_ON_THE_LINE)),
+        }
+    }
+
+    /// Takes over what an earlier process left and begins to deliver. Personal data of rows settled
+    /// longer than `retention` ago is erased from then on.
+    pub async fn start(&self, retention: SignedDuration) -> Result<(), StoreError> {
+        self.outbox.expire_leases(self.clock.now()).await?;
+        let courier = Arc::clone(&self.courier);
+        self.tasks.spawn(courier.run(self.tasks.clone(), self.stopping.clone()));
+        self.tasks.spawn(self.clone().erase_old_rows(retention));
+        Ok(())
+    }
+
+    /// Records a ticket, then waits for GLPI as long as the caller does.
+    ///
+    /// Dropping the future loses nothing: the work goes on, and a repeat with the same key finds it.
+    pub async fn create(&self, request: Request, ticket: NewTicket) -> Result<Answer, Error> {
+        self.record(request, Work::Ticket(ticket), None).await
+    }
+
+    /// Records a follow-up on an earlier request, then waits for GLPI as long as the caller does.
+    pub async fn add_followup(
+        &self,
+        request: Request,
+        on: &Reference,
+        followup: NewFollowup,
+    ) -> Result<Answer, Error> {
+        let parent = self.find(on).await?;
+        // A follow-up on a follow-up belongs to the same ticket.
+        let parent = parent.parent.unwrap_or(parent.reference);
+        self.record(request, Work::Followup(followup), Some(parent)).await
+    }
+
+    /// The row of a reference.
+    pub async fn find(&self, reference: &Reference) -> Result<Entry, Error> {
+        self.outbox.find(reference).await.map_err(Error::Store)?.ok_or(Error::NotFound)
+    }
+
+    /// The row that became GLPI's ticket of that number.
+    pub async fn find_by_ticket(&self, ticket: u32) -> Result<Entry, Error> {
+        self.outbox.find_delivered(ticket).await.map_err(Error::Store)?.ok_or(Error::NotFound)
+    }
+
+    /// GLPI's present values of a ticket, if it gives them in time.
+    pub async fn view(&self, ticket: u32, within: Duration) -> Option<TicketView> {
+        if !self.courier.expects_glpi_to_answer() {
+            return None;
+        }
+        match tokio::time::timeout(within, self.glpi.ticket(ticket)).await {
+            Ok(Ok(view)) => view,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, ticket, "GLPI does not tell its ticket");
+                None
+            }
+            Err(_elapsed) => None,
+        }
+    }
+
+    /// Rows for operators, in the order of recording.
+    pub async fn list(&self, filter: Filter) -> Result<Vec<Entry>, Error> {
+        self.outbox.list(filter).await.map_err(Error::Store)
+    }
+
+    /// How the outbox stands.
+    pub async fn stats(&self) -> Result<Stats, Error> {
+        self.outbox.stats().await.map_err(Error::Store)
+    }
+
+    /// Sends a parked or waiting row now.
+    pub async fn retry(&self, reference: &Reference) -> Result<bool, Error> {
+        let done = self.outbox.retry(reference, self.clock.now()).await.map_err(Error::Store)?;
+        self.courier.wake();
+        Ok(done)
+    }
+
+    /// Gives a row up.
+    pub async fn discard(&self, reference: &Reference) -> Result<bool, Error> {
+        self.outbox.discard(reference, self.clock.now()).await.map_err(Error::Store)
+    }
+
+    /// Whether callers may presently expect a ticket number.
+    pub fn expects_glpi_to_answer(&self) -> bool {
+        self.courier.expects_glpi_to_answer()
+    }
+
+    /// Stops taking work, lets requests under way end within `deadline`, gives leases back, ends
+    /// GLPI's session and closes the store. Requests still running then are left to the next start,
+    /// which looks them up.
+    pub async fn stop(&self, deadline: Duration) {
+        self.stopping.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                "requests to GLPI were still running; they will be looked up at the next start"
+            );
+        }
+        self.glpi.close().await;
+        if let Err(error) = self.outbox.close().await {
+            tracing::error!(%error, "the outbox did not close cleanly");
+        }
+    }
+
+    /// Runs the insert in a task of our own: a caller who hangs up must not undo it.
+    async fn record(
+        &self,
+        request: Request,
+        work: Work,
+        parent: Option<Reference>,
+    ) -> Result<Answer, Error> {
+        if self.stopping.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let answer_by = Instant::now() + request.answer_within;
+        let this = self.clone();
+        let recording =
+            self.tasks.spawn(async move { this.insert(&request, work, parent, answer_by).await });
+        let (entry, delivery, replayed) =
+            recording.await.map_err(|_task_failed| Error::Stopping)??;
+
+        let Some(delivery) = delivery else {
+            return Ok(Answer { entry: self.wait_for(entry, answer_by).await, replayed });
+        };
+        // The time-out ends the waiting, not the delivery.
+        match tokio::time::timeout_at(answer_by, delivery).await {
+            Ok(Ok(entry)) => Ok(Answer { entry, replayed }),
+            Ok(Err(_)) | Err(_) => Ok(Answer { entry, replayed }),
+        }
+    }
+
+    async fn insert(
+        &self,
+        request: &Request,
+        work: Work,
+        parent: Option<Reference>,
+        answer_by: Instant,
+    ) -> Result<(Entry, Option<tokio::task::JoinHandle<Entry>>, bool), Error> {
+        let fingerprint = fingerprint(&work, parent.as_ref());
+        let key = request.key.as_ref().map(|key| Key {
+            digest: Sha256::digest(key.as_bytes()).into(),
+            window: request.key_window,
+        });
+        let place = self.place_on_the_line(parent.as_ref()).await?;
+        loop {
+            let draft = Draft {
+                reference: Reference::draw(),
+                client: request.client.clone(),
+                key,
+                fingerprint,
+                parent: parent.clone(),
+                work: work.clone(),
+            };
+            let lease = place.as_ref().map(|_| self.courier.lease());
+            let inserted = self.outbox.insert(draft, lease, self.clock.now()).await;
+            match inserted.map_err(Error::Store)? {
+                Inserted::ReferenceTaken => {}
+                Inserted::Existing(entry) if entry.fingerprint != fingerprint => {
+                    return Err(Error::KeyReused { reference: entry.reference });
+                }
+                Inserted::Existing(entry) => return Ok((entry, None, true)),
+                Inserted::New(entry) => {
+                    let delivery = place.map(|place| self.deliver(entry.clone(), answer_by, place));
+                    if delivery.is_none() {
+                        self.courier.wake();
+                    }
+                    return Ok((entry, delivery, false));
+                }
+            }
+        }
+    }
+
+    /// A place among the requests that are delivered at once. None while GLPI is down, while too
+    /// many wait already, and for a follow-up whose ticket GLPI does not have yet.
+    async fn place_on_the_line(
+        &self,
+        parent: Option<&Reference>,
+    ) -> Result<Option<tokio::sync::OwnedSemaphorePermit>, Error> {
+        if !self.courier.expects_glpi_to_answer() {
+            return Ok(None);
+        }
+        if let Some(parent) = parent
+            && self.find(parent).await?.state != State::Delivered
+        {
+            return Ok(None);
+        }
+        Ok(Arc::clone(&self.on_the_line).try_acquire_owned().ok())
+    }
+
+    fn deliver(
+        &self,
+        entry: Entry,
+        answer_by: Instant,
+        place: tokio::sync::OwnedSemaphorePermit,
+    ) -> tokio::task::JoinHandle<Entry> {
+        let courier = Arc::clone(&self.courier);
+        self.tasks.spawn(async move {
+            let entry = courier.deliver_fresh(entry, answer_by - Instant::now()).await;
+            drop(place);
+            entry
+        })
+    }
+
+    /// Waits until a row that somebody else delivers is settled, or until the caller must be
+    /// answered, or as long as GLPI is believed to answer at all.
+    async fn wait_for(&self, mut entry: Entry, answer_by: Instant) -> Entry {
+        while matches!(entry.state, State::Waiting | State::Sending | State::InDoubt)
+            && self.courier.expects_glpi_to_answer()
+            && Instant::now() + ASK_AGAIN < answer_by
+        {
+            tokio::time::sleep(ASK_AGAIN).await;
+            match self.outbox.find(&entry.reference).await {
+                Ok(Some(found)) => entry = found,
+                Ok(None) | Err(_) => return entry,
+            }
+        }
+        entry
+    }
+
+    async fn erase_old_rows(self, retention: SignedDuration) {
+        const EVERY: Duration = Duration::from_mins(10);
+        loop {
+            let before = self.clock.now().saturating_sub(retention).unwrap_or(Timestamp::MIN);
+            match self.outbox.erase_settled_before(before, ERASED_AT_ONCE).await {
+                Ok(erased) if erased >= u64::from(ERASED_AT_ONCE) => continue,
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "personal data could not be erased"),
+            }
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+}
+
+/// Digest of the content; a follow-up's includes what it follows.
+fn fingerprint(work: &Work, parent: Option<&Reference>) -> Digest {
+    let mut hash = Sha256::new();
+    // Serialising these plain types cannot fail: no maps with odd keys, no non-finite numbers.
+    hash.update(serde_json::to_vec(work).unwrap_or_default());
+    hash.update(parent.map(Reference::as_str).unwrap_or_default());
+    hash.finalize().into()
+}
