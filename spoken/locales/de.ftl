@@ -1,0 +1,17 @@
+created = Ticket #{ $ticket } wurde erfolgreich erstellt
+queued = Ihre Anfrage ist unter der Referenz { $reference } erfasst; das Ticket wird so bald wie möglich erstellt.
+parked = Ihre Anfrage ist unter der Referenz { $reference } erfasst; ein Techniker kümmert sich darum.
+discarded = Die Anfrage { $reference } wurde geschlossen, ohne ein Ticket zu eröffnen.
+followup-added = Ihre Angaben wurden zum Ticket #{ $ticket } hinzugefügt.
+followup-queued = Ihre Angaben sind unter der Referenz { $reference } erfasst; sie werden so bald wie möglich zum Ticket hinzugefügt.
+followup-parked = Ihre Angaben sind unter der Referenz { $reference } erfasst; ein Techniker kümmert sich darum.
+not-recorded = Ihre Anfrage konnte nicht erfasst werden. Bitte rufen Sie in einigen Minuten noch einmal an.
+unsure = Ich habe keine Bestätigung erhalten. Ich kann es noch einmal versuchen, oder rufen Sie bitte in einigen Minuten wieder an.
+ask-problem = Was ist Ihr Problem?
+busy = Im Moment gehen zu viele Anfragen ein. Bitte versuchen Sie es gleich noch einmal.
+too-long = Ihre Nachricht ist zu lang. Können Sie sie zusammenfassen?
+not-understood = Ich habe Ihre Anfrage nicht verstanden. Können Sie es anders sagen?
+unauthorised = Ich darf kein Ticket eröffnen. Bitte wenden Sie sich auf anderem Weg an den Support.
+unknown-reference = Unter dieser Nummer finde ich keine Anfrage.
+other-request = Unter der Referenz { $reference } ist bereits eine andere Anfrage erfasst.
+internal-trouble = Bei uns ist ein Problem aufgetreten. Bitte rufen Sie in einigen Minuten noch einmal an.

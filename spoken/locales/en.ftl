@@ -1,0 +1,17 @@
+created = Ticket #{ $ticket } created successfully
+queued = Your request is recorded under reference { $reference }; the ticket will be created as soon as possible.
+parked = Your request is recorded under reference { $reference }; a technician will take it from here.
+discarded = Request { $reference } was closed without opening a ticket.
+followup-added = Your details have been added to ticket #{ $ticket }.
+followup-queued = Your details are recorded under reference { $reference }; they will be added to the ticket as soon as possible.
+followup-parked = Your details are recorded under reference { $reference }; a technician will take them from here.
+not-recorded = Your request could not be recorded. Please call again in a few minutes.
+unsure = I have not received a confirmation. I can try again, or please call back in a few minutes.
+ask-problem = What is your problem?
+busy = Too many requests are coming in right now. Please try again in a moment.
+too-long = Your message is too long. Could you sum it up?
+not-understood = I did not understand your request. Could you say it another way?
+unauthorised = I am not allowed to open a ticket. Please contact support another way.
+unknown-reference = I cannot find any request under that number.
+other-request = Another request is already recorded under reference { $reference }.
+internal-trouble = Something went wrong on our side. Please call again in a few minutes.

@@ -1,0 +1,17 @@
+created = El ticket #{ $ticket } se ha creado correctamente
+queued = Su solicitud está registrada con la referencia { $reference }; el ticket se creará lo antes posible.
+parked = Su solicitud está registrada con la referencia { $reference }; un técnico se ocupará de ella.
+discarded = La solicitud { $reference } se ha cerrado sin abrir un ticket.
+followup-added = Sus detalles se han añadido al ticket #{ $ticket }.
+followup-queued = Sus detalles están registrados con la referencia { $reference }; se añadirán al ticket lo antes posible.
+followup-parked = Sus detalles están registrados con la referencia { $reference }; un técnico se ocupará de ellos.
+not-recorded = No se ha podido registrar su solicitud. Vuelva a llamar dentro de unos minutos, por favor.
+unsure = No he recibido confirmación. Puedo intentarlo de nuevo o, si lo prefiere, vuelva a llamar dentro de unos minutos.
+ask-problem = ¿Cuál es su problema?
+busy = En este momento llegan demasiadas solicitudes. Inténtelo de nuevo dentro de un instante, por favor.
+too-long = Su mensaje es demasiado largo. ¿Puede resumirlo?
+not-understood = No he entendido su solicitud. ¿Puede decirlo de otra manera?
+unauthorised = No tengo autorización para abrir un ticket. Póngase en contacto con el soporte de otra manera, por favor.
+unknown-reference = No encuentro ninguna solicitud con ese número.
+other-request = Ya hay otra solicitud registrada con la referencia { $reference }.
+internal-trouble = Ha surgido un problema por nuestra parte. Vuelva a llamar dentro de unos minutos, por favor.

@@ -1,0 +1,17 @@
+created = Ticket #{ $ticket } créé avec succès
+queued = Votre demande est enregistrée sous la référence { $reference } ; le ticket sera créé dès que possible.
+parked = Votre demande est enregistrée sous la référence { $reference } ; un technicien va la reprendre.
+discarded = La demande { $reference } a été classée sans ouvrir de ticket.
+followup-added = Vos précisions ont été ajoutées au ticket #{ $ticket }.
+followup-queued = Vos précisions sont enregistrées sous la référence { $reference } ; elles seront ajoutées au ticket dès que possible.
+followup-parked = Vos précisions sont enregistrées sous la référence { $reference } ; un technicien va les reprendre.
+not-recorded = Votre demande n'a pas pu être enregistrée. Veuillez rappeler dans quelques minutes.
+unsure = Je n'ai pas reçu de confirmation. Je peux réessayer, sinon veuillez rappeler dans quelques minutes.
+ask-problem = Quel est votre problème ?
+busy = Trop de demandes arrivent en ce moment. Veuillez réessayer dans un instant.
+too-long = Votre message est trop long. Pouvez-vous le résumer ?
+not-understood = Je n'ai pas compris votre demande. Pouvez-vous la reformuler ?
+unauthorised = Je n'ai pas l'autorisation d'ouvrir un ticket. Veuillez contacter l'assistance autrement.
+unknown-reference = Je ne trouve aucune demande sous ce numéro.
+other-request = Une autre demande est déjà enregistrée sous la référence { $reference }.
+internal-trouble = Un problème est survenu de notre côté. Veuillez rappeler dans quelques minutes.

@@ -1,0 +1,17 @@
+created = Prijava #{ $ticket } uspješno je otvorena
+queued = Vaš zahtjev zabilježen je pod brojem { $reference }; prijava će biti otvorena čim bude moguće.
+parked = Vaš zahtjev zabilježen je pod brojem { $reference }; preuzet će ga tehničar.
+discarded = Zahtjev { $reference } zatvoren je bez otvaranja prijave.
+followup-added = Vaše dopune dodane su prijavi #{ $ticket }.
+followup-queued = Vaše dopune zabilježene su pod brojem { $reference }; bit će dodane prijavi čim bude moguće.
+followup-parked = Vaše dopune zabilježene su pod brojem { $reference }; preuzet će ih tehničar.
+not-recorded = Vaš zahtjev nije bilo moguće zabilježiti. Molimo nazovite ponovno za nekoliko minuta.
+unsure = Nisam dobio potvrdu. Mogu pokušati ponovno, ili molimo nazovite za nekoliko minuta.
+ask-problem = Koji je vaš problem?
+busy = Trenutno pristiže previše zahtjeva. Molimo pokušajte ponovno za koji trenutak.
+too-long = Vaša je poruka preduga. Možete li je sažeti?
+not-understood = Nisam razumio vaš zahtjev. Možete li to reći drugačije?
+unauthorised = Nemam ovlaštenje za otvaranje prijave. Molimo obratite se podršci na drugi način.
+unknown-reference = Ne pronalazim nijedan zahtjev pod tim brojem.
+other-request = Pod brojem { $reference } već je zabilježen drugi zahtjev.
+internal-trouble = Došlo je do problema s naše strane. Molimo nazovite ponovno za nekoliko minuta.

@@ -1,0 +1,17 @@
+created = Ticket #{ $ticket } creato con successo
+queued = La sua richiesta è registrata con il riferimento { $reference }; il ticket sarà creato appena possibile.
+parked = La sua richiesta è registrata con il riferimento { $reference }; se ne occuperà un tecnico.
+discarded = La richiesta { $reference } è stata chiusa senza aprire un ticket.
+followup-added = Le sue precisazioni sono state aggiunte al ticket #{ $ticket }.
+followup-queued = Le sue precisazioni sono registrate con il riferimento { $reference }; saranno aggiunte al ticket appena possibile.
+followup-parked = Le sue precisazioni sono registrate con il riferimento { $reference }; se ne occuperà un tecnico.
+not-recorded = Non è stato possibile registrare la sua richiesta. La preghiamo di richiamare tra qualche minuto.
+unsure = Non ho ricevuto conferma. Posso riprovare, altrimenti la preghiamo di richiamare tra qualche minuto.
+ask-problem = Qual è il suo problema?
+busy = In questo momento arrivano troppe richieste. La preghiamo di riprovare tra un istante.
+too-long = Il suo messaggio è troppo lungo. Può riassumerlo?
+not-understood = Non ho capito la sua richiesta. Può dirlo in un altro modo?
+unauthorised = Non sono autorizzato ad aprire un ticket. La preghiamo di contattare l'assistenza in un altro modo.
+unknown-reference = Non trovo nessuna richiesta con questo numero.
+other-request = Un'altra richiesta è già registrata con il riferimento { $reference }.
+internal-trouble = Si è verificato un problema da parte nostra. La preghiamo di richiamare tra qualche minuto.

@@ -1,0 +1,17 @@
+created = Ticket #{ $ticket } is succesvol aangemaakt
+queued = Uw verzoek is geregistreerd onder referentie { $reference }; het ticket wordt zo snel mogelijk aangemaakt.
+parked = Uw verzoek is geregistreerd onder referentie { $reference }; een technicus neemt het verder op.
+discarded = Verzoek { $reference } is afgesloten zonder een ticket te openen.
+followup-added = Uw aanvulling is toegevoegd aan ticket #{ $ticket }.
+followup-queued = Uw aanvulling is geregistreerd onder referentie { $reference }; ze wordt zo snel mogelijk aan het ticket toegevoegd.
+followup-parked = Uw aanvulling is geregistreerd onder referentie { $reference }; een technicus neemt het verder op.
+not-recorded = Uw verzoek kon niet worden geregistreerd. Bel over een paar minuten opnieuw, alstublieft.
+unsure = Ik heb geen bevestiging ontvangen. Ik kan het opnieuw proberen, of belt u alstublieft over een paar minuten terug.
+ask-problem = Wat is uw probleem?
+busy = Er komen op dit moment te veel verzoeken binnen. Probeer het zo dadelijk opnieuw, alstublieft.
+too-long = Uw bericht is te lang. Kunt u het samenvatten?
+not-understood = Ik heb uw verzoek niet begrepen. Kunt u het anders zeggen?
+unauthorised = Ik mag geen ticket openen. Neem alstublieft op een andere manier contact op met de helpdesk.
+unknown-reference = Ik vind geen verzoek onder dat nummer.
+other-request = Er is al een ander verzoek geregistreerd onder referentie { $reference }.
+internal-trouble = Er is bij ons iets misgegaan. Bel over een paar minuten opnieuw, alstublieft.

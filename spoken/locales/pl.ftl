@@ -1,0 +1,17 @@
+created = Zgłoszenie #{ $ticket } zostało pomyślnie utworzone
+queued = Pana lub Pani sprawa jest zapisana pod numerem referencyjnym { $reference }; zgłoszenie zostanie utworzone tak szybko, jak to możliwe.
+parked = Pana lub Pani sprawa jest zapisana pod numerem referencyjnym { $reference }; zajmie się nią technik.
+discarded = Sprawa { $reference } została zamknięta bez utworzenia zgłoszenia.
+followup-added = Dodatkowe informacje zostały dopisane do zgłoszenia #{ $ticket }.
+followup-queued = Dodatkowe informacje są zapisane pod numerem referencyjnym { $reference }; zostaną dopisane do zgłoszenia tak szybko, jak to możliwe.
+followup-parked = Dodatkowe informacje są zapisane pod numerem referencyjnym { $reference }; zajmie się nimi technik.
+not-recorded = Nie udało się zapisać zgłoszenia. Proszę zadzwonić ponownie za kilka minut.
+unsure = Nie otrzymałem potwierdzenia. Mogę spróbować ponownie albo proszę zadzwonić za kilka minut.
+ask-problem = Na czym polega problem?
+busy = W tej chwili napływa zbyt wiele zgłoszeń. Proszę spróbować ponownie za chwilę.
+too-long = Wiadomość jest zbyt długa. Czy można ją streścić?
+not-understood = Nie zrozumiałem zgłoszenia. Czy można to powiedzieć inaczej?
+unauthorised = Nie mam uprawnień do utworzenia zgłoszenia. Proszę skontaktować się z pomocą techniczną w inny sposób.
+unknown-reference = Nie znajduję żadnej sprawy pod tym numerem.
+other-request = Pod numerem referencyjnym { $reference } zapisana jest już inna sprawa.
+internal-trouble = Wystąpił problem po naszej stronie. Proszę zadzwonić ponownie za kilka minut.

@@ -1,0 +1,17 @@
+created = Ticket #{ $ticket } criado com sucesso
+queued = O seu pedido está registado com a referência { $reference }; o ticket será criado logo que possível.
+parked = O seu pedido está registado com a referência { $reference }; um técnico vai tratar dele.
+discarded = O pedido { $reference } foi encerrado sem abrir um ticket.
+followup-added = Os seus detalhes foram acrescentados ao ticket #{ $ticket }.
+followup-queued = Os seus detalhes estão registados com a referência { $reference }; serão acrescentados ao ticket logo que possível.
+followup-parked = Os seus detalhes estão registados com a referência { $reference }; um técnico vai tratar deles.
+not-recorded = Não foi possível registar o seu pedido. Por favor, volte a ligar dentro de alguns minutos.
+unsure = Não recebi confirmação. Posso tentar outra vez ou, por favor, volte a ligar dentro de alguns minutos.
+ask-problem = Qual é o seu problema?
+busy = Neste momento estão a chegar demasiados pedidos. Por favor, tente novamente dentro de instantes.
+too-long = A sua mensagem é demasiado longa. Pode resumi-la?
+not-understood = Não percebi o seu pedido. Pode dizê-lo de outra forma?
+unauthorised = Não tenho autorização para abrir um ticket. Por favor, contacte o suporte de outra forma.
+unknown-reference = Não encontro nenhum pedido com esse número.
+other-request = Já existe outro pedido registado com a referência { $reference }.
+internal-trouble = Ocorreu um problema do nosso lado. Por favor, volte a ligar dentro de alguns minutos.

@@ -1,0 +1,17 @@
+created = 工单 #{ $ticket } 已成功创建
+queued = 您的请求已登记，编号为 { $reference }；工单将尽快创建。
+parked = 您的请求已登记，编号为 { $reference }；技术人员将会处理。
+discarded = 请求 { $reference } 已关闭，未创建工单。
+followup-added = 您补充的内容已添加到工单 #{ $ticket }。
+followup-queued = 您补充的内容已登记，编号为 { $reference }；将尽快添加到工单。
+followup-parked = 您补充的内容已登记，编号为 { $reference }；技术人员将会处理。
+not-recorded = 您的请求未能登记。请过几分钟再打来。
+unsure = 我没有收到确认。我可以再试一次，或者请您过几分钟再打来。
+ask-problem = 请问您遇到了什么问题？
+busy = 目前请求过多。请稍后再试。
+too-long = 您的描述太长了。可以简要说明一下吗？
+not-understood = 我没有听明白您的请求。可以换一种说法吗？
+unauthorised = 我无权创建工单。请通过其他方式联系技术支持。
+unknown-reference = 我找不到这个编号的请求。
+other-request = 编号 { $reference } 下已登记了另一个请求。
+internal-trouble = 我们这边出了点问题。请过几分钟再打来。
