@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const PROTO_FILES: &[&str] = &["ticketing/v1/ticketing.proto"];
+const PROTO_FILES: &[&str] = &["ticketing/v1/operations.proto", "ticketing/v1/ticketing.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

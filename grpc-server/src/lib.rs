@@ -1,1 +1,197 @@
-//! The contract, served over gRPC.
+//! The contract, served over gRPC: the server that owns everything about GLPI.
+//!
+//! One call, from top to bottom: [`service`] takes it, [`convert`] parses it or refuses it with
+//! every wrong field named, `ticketing_core` records and delivers it, [`status`] tells what went
+//! wrong.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use service_kit::Shutdown;
+use ticketing_core::{
+    clock::SystemClock,
+    glpi::{self, Glpi},
+    outbox::{Outbox, StoreError, postgres::PostgresOutbox, sqlite::SqliteOutbox},
+    ticketing::Ticketing,
+};
+use ticketing_proto::v1::ticketing_service_server::TicketingServiceServer;
+use tokio::net::TcpListener;
+use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
+use tonic_health::server::HealthReporter;
+
+mod auth;
+pub mod config;
+mod convert;
+mod deadline;
+mod service;
+mod status;
+
+pub use config::Config;
+use service::Service;
+
+/// A server that listens but does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    config: Config,
+    ticketing: Ticketing,
+}
+
+/// Why a server does not start or ends before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Open to the network without a token.
+    #[error(
+        "refusing to listen on {0} without a token: set AUTOMATGLPI_GRPC_TOKEN, or listen on 127.0.0.1"
+    )]
+    Unguarded(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: is it in use? AUTOMATGLPI_GRPC_LISTEN sets another address")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// The outbox cannot be opened.
+    #[error("cannot open the outbox (AUTOMATGLPI_STORE)")]
+    Store(#[source] StoreError),
+    /// The GLPI client cannot be set up.
+    #[error("GLPI cannot be used as configured")]
+    Glpi(#[source] glpi::ConfigError),
+    /// The contract's descriptors cannot be served.
+    #[error("server reflection cannot be set up")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// The server failed while running.
+    #[error("the gRPC server failed")]
+    Serve(#[source] tonic::transport::Error),
+}
+
+/// A request holds at most a description, details and names; see the contract's limits.
+const LARGEST_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// No request waits longer than this, whatever its deadline.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// Silent connections are asked for a sign of life, so that dead ones don't pile up.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Calls at once on one connection; a gateway brings all of its callers on one.
+const MOST_STREAMS: u32 = 1024;
+
+/// How often the outbox is asked whether it still answers.
+const HEALTH_EVERY: Duration = Duration::from_secs(2);
+
+impl Server {
+    /// Opens the outbox and listens.
+    pub async fn bind(config: Config) -> Result<Self, Error> {
+        if config.token.is_none() && !config.listen.ip().is_loopback() {
+            return Err(Error::Unguarded(config.listen));
+        }
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| Error::Listen(config.listen, error))?;
+        let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
+        let outbox = open(&config.store).await.map_err(Error::Store)?;
+        let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
+        Ok(Self { listener, config, ticketing })
+    }
+
+    /// The address listened on.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until shutdown begins, answers the calls under way, then stops delivering, ends
+    /// GLPI's session and closes the outbox.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let Self { listener, config, ticketing } = self;
+        ticketing.start(config.retention).await.map_err(Error::Store)?;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        shutdown.spawn(report_health(health, ticketing.clone(), shutdown.clone()));
+
+        let service = TicketingServiceServer::new(Service {
+            ticketing: ticketing.clone(),
+            answer_within: config.answer_within,
+            language: config.language.clone(),
+        })
+        .max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+        let guard = auth::BearerToken::new(config.token.clone());
+        let serving = tonic::transport::Server::builder()
+            .timeout(LONGEST_CALL)
+            .max_concurrent_streams(MOST_STREAMS)
+            .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+            .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
+            // Health is answered to everybody: orchestrators have no token.
+            .add_service(health_service)
+            .add_service(InterceptedService::new(reflection_v1()?, guard.clone()))
+            .add_service(InterceptedService::new(reflection_v1alpha()?, guard.clone()))
+            .add_service(InterceptedService::new(service, guard))
+            // Here and not on the builder, which ignores it for a listener of our own; without it
+            // answers wait up to 40 ms for the client's acknowledgement.
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                shutdown.soft().clone().cancelled_owned(),
+            );
+        let served = tokio::select! {
+            served = serving => served.map_err(Error::Serve),
+            () = give_up(&shutdown, config.shutdown_within) => Ok(()),
+        };
+        ticketing.stop(config.shutdown_within).await;
+        served
+    }
+}
+
+async fn open(store: &config::Store) -> Result<Arc<dyn Outbox>, StoreError> {
+    Ok(match store {
+        config::Store::Sqlite(path) => Arc::new(SqliteOutbox::open(path).await?),
+        config::Store::Postgres(url) => Arc::new(PostgresOutbox::connect(url).await?),
+    })
+}
+
+/// Ends when connections have not closed in time after shutdown began, or at once when told so.
+async fn give_up(shutdown: &Shutdown, within: Duration) {
+    shutdown.soft().cancelled().await;
+    tokio::select! {
+        () = shutdown.hard().cancelled() => {}
+        () = tokio::time::sleep(within) => {}
+    }
+}
+
+/// SERVING while the outbox answers.
+async fn report_health(health: HealthReporter, ticketing: Ticketing, shutdown: Shutdown) {
+    type Contract = TicketingServiceServer<Service>;
+    loop {
+        if ticketing.can_record().await {
+            health.set_serving::<Contract>().await;
+            health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+        } else {
+            health.set_not_serving::<Contract>().await;
+            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        }
+        tokio::select! {
+            () = shutdown.soft().cancelled() => return,
+            () = tokio::time::sleep(HEALTH_EVERY) => {}
+        }
+    }
+}
+
+/// What grpcurl and others learn the contract from.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(ticketing_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+fn reflection_v1() -> Result<
+    tonic_reflection::server::v1::ServerReflectionServer<
+        impl tonic_reflection::server::v1::ServerReflection,
+    >,
+    Error,
+> {
+    reflection().build_v1().map_err(Error::Reflection)
+}
+
+fn reflection_v1alpha() -> Result<
+    tonic_reflection::server::v1alpha::ServerReflectionServer<
+        impl tonic_reflection::server::v1alpha::ServerReflection,
+    >,
+    Error,
+> {
+    reflection().build_v1alpha().map_err(Error::Reflection)
+}

@@ -133,7 +133,7 @@ impl Glpi {
         reference: &Reference,
         accepted_at: Timestamp,
     ) -> Written {
-        let title = layout::title(ticket);
+        let title = title(ticket);
         let content = layout::ticket(ticket, reference, accepted_at, &self.labels, &self.time_zone);
         let input = wire::ticket_input(ticket, &title, &content, self.entity);
         self.write("Ticket", &input).await

@@ -185,6 +185,11 @@ impl Ticketing {
         self.courier.expects_glpi_to_answer()
     }
 
+    /// Whether the outbox answers, so that requests can be recorded.
+    pub async fn can_record(&self) -> bool {
+        self.outbox.next_due().await.is_ok()
+    }
+
     /// Stops taking work, lets requests under way end within `deadline`, gives leases back, ends
     /// GLPI's session and closes the store. Requests still running then are left to the next start,
     /// which looks them up.

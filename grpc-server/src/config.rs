@@ -1,0 +1,108 @@
+//! What the server needs to know, read once.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use service_kit::{config::Source, settings};
+use spoken::Language;
+use ticketing_core::{
+    courier::{Settings, decision::Policy},
+    glpi,
+};
+
+/// The server's configuration; `docs/configuration.md` tells each name, default and meaning.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the contract is served.
+    pub listen: SocketAddr,
+    /// The bearer token that calls must bring; without one only loopback is listened on.
+    pub token: Option<SecretString>,
+    /// Where requests are recorded.
+    pub store: Store,
+    /// Where GLPI is.
+    pub glpi: glpi::Config,
+    /// How it is delivered to.
+    pub courier: Settings,
+    /// The longest a caller waits for GLPI.
+    pub answer_within: Duration,
+    /// For requests that name none.
+    pub language: Language,
+    /// How long what callers said is kept after delivery.
+    pub retention: SignedDuration,
+    /// How long requests under way may take at shutdown.
+    pub shutdown_within: Duration,
+}
+
+/// Where requests are recorded.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, by its connection string, which may hold a password.
+    Postgres(SecretString),
+}
+
+impl Config {
+    /// Reads it; what is missing or wrong is noted in the source, for `finish` to tell.
+    pub fn from_source(source: &Source) -> Self {
+        let glpi = glpi::Config {
+            url: source.required_text(&settings::GLPI_URL),
+            app_token: source.required_secret(&settings::GLPI_APP_TOKEN),
+            user_token: source.required_secret(&settings::GLPI_USER_TOKEN),
+            entity: source.parse(&settings::GLPI_ENTITY, "a number"),
+            extra_ca_pem: source.file(&settings::GLPI_CA_FILE),
+            connect_timeout: source.duration(&settings::GLPI_CONNECT_TIMEOUT),
+            request_timeout: source.duration(&settings::GLPI_REQUEST_TIMEOUT),
+            language: source.required_text(&settings::AUTOMATGLPI_LANGUAGE),
+        };
+        let slowest = signed(source.duration(&settings::GLPI_SLOWEST_REQUEST));
+        let courier = Settings {
+            max_in_flight: source
+                .parse(&settings::GLPI_MAX_IN_FLIGHT, "a number from 1 up")
+                .unwrap_or(Settings::default().max_in_flight),
+            // Twice the longest attempt: log-in, look-up, request.
+            lease: signed(glpi.request_timeout).saturating_mul(8).max(SignedDuration::from_mins(1)),
+            policy: Policy {
+                slowest_request: slowest,
+                second_look: slowest / 6,
+                ..Policy::default()
+            },
+            ..Settings::default()
+        };
+        Self {
+            listen: source.addr(&settings::AUTOMATGLPI_GRPC_LISTEN),
+            token: source.secret(&settings::AUTOMATGLPI_GRPC_TOKEN),
+            store: store(source),
+            glpi,
+            courier,
+            answer_within: source.duration(&settings::AUTOMATGLPI_ANSWER_WITHIN),
+            language: Language::choose(
+                source.text(&settings::AUTOMATGLPI_LANGUAGE).as_deref(),
+                &Language::default(),
+            ),
+            retention: signed(source.duration(&settings::AUTOMATGLPI_RETENTION)),
+            shutdown_within: source.duration(&settings::AUTOMATGLPI_SHUTDOWN_WITHIN),
+        }
+    }
+}
+
+fn store(source: &Source) -> Store {
+    let setting = &settings::AUTOMATGLPI_STORE;
+    let text = source.required_secret(setting);
+    let url = secrecy::ExposeSecret::expose_secret(&text);
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Store::Postgres(text);
+    }
+    match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        Some(path) => Store::Sqlite(PathBuf::from(path)),
+        None => {
+            source.wrong(setting, "sqlite:PATH or postgres://…");
+            Store::Sqlite(PathBuf::new())
+        }
+    }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,88 @@
+//! What went wrong → a gRPC status with details that a program can act on.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+use std::{collections::HashMap, time::Duration};
+
+use ticketing_core::ticketing::Error;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+/// The domain of every `ErrorInfo.reason` of ours.
+pub const DOMAIN: &str = "automatglpi";
+
+/// When to try again after a fault of the store: it is seldom mended sooner.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// `INVALID_ARGUMENT` with all violations.
+pub(crate) fn invalid(violations: Vec<FieldViolation>) -> Status {
+    let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    let message = format!("these fields are wrong: {}", fields.join(", "));
+    let mut details = ErrorDetails::with_bad_request(violations);
+    details.set_error_info("INVALID_FIELDS", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// The status that tells this error. Why the store failed is for the log, not for clients.
+pub(crate) fn of(error: &Error) -> Status {
+    match error {
+        Error::KeyReused { reference } => {
+            let metadata = HashMap::from([("reference".to_owned(), reference.to_string())]);
+            let details = ErrorDetails::with_error_info("IDEMPOTENCY_KEY_REUSED", DOMAIN, metadata);
+            Status::with_error_details(Code::AlreadyExists, error.to_string(), details)
+        }
+        Error::NotFound => {
+            let details =
+                ErrorDetails::with_error_info("UNKNOWN_REFERENCE", DOMAIN, HashMap::new());
+            Status::with_error_details(Code::NotFound, error.to_string(), details)
+        }
+        Error::Store(_) => unavailable("STORE_UNAVAILABLE", &error.to_string()),
+        Error::Stopping => unavailable("STOPPING", &error.to_string()),
+    }
+}
+
+/// `UNAUTHENTICATED`: the token is missing or wrong.
+pub(crate) fn unauthenticated() -> Status {
+    let details = ErrorDetails::with_error_info("UNAUTHENTICATED", DOMAIN, HashMap::new());
+    let message = "send the bearer token of this server in the metadata key `authorization`";
+    Status::with_error_details(Code::Unauthenticated, message, details)
+}
+
+fn unavailable(reason: &str, message: &str) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketing_core::{outbox::StoreError, ticket::Reference};
+
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_code_and_reason() {
+        let reference = Reference::parse("482917305").unwrap();
+        let store = StoreError::Unusable { problem: "secret path /var/lib".into() };
+        let table = [
+            (Error::KeyReused { reference }, Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"),
+            (Error::NotFound, Code::NotFound, "UNKNOWN_REFERENCE"),
+            (Error::Store(store), Code::Unavailable, "STORE_UNAVAILABLE"),
+            (Error::Stopping, Code::Unavailable, "STOPPING"),
+        ];
+        for (error, code, reason) in table {
+            let status = of(&error);
+            assert_eq!(status.code(), code, "{error}");
+            assert_eq!(status.get_details_error_info().unwrap().reason, reason);
+            assert_eq!(status.get_details_retry_info().is_some(), code == Code::Unavailable);
+            assert!(!status.message().contains("/var"), "internals stay inside");
+        }
+    }
+
+    #[test]
+    fn wrong_fields_are_all_listed() {
+        let status = invalid(vec![FieldViolation::new("a", "x"), FieldViolation::new("b", "y")]);
+        assert_eq!(status.message(), "these fields are wrong: a, b");
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 2);
+    }
+}
