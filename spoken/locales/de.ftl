@@ -1,4 +1,5 @@
 created = Ticket #{ $ticket } wurde erfolgreich erstellt
+exists = Ihre Anfrage ist das Ticket #{ $ticket }.
 queued = Ihre Anfrage ist unter der Referenz { $reference } erfasst; das Ticket wird so bald wie möglich erstellt.
 parked = Ihre Anfrage ist unter der Referenz { $reference } erfasst; ein Techniker kümmert sich darum.
 discarded = Die Anfrage { $reference } wurde geschlossen, ohne ein Ticket zu eröffnen.

@@ -1,4 +1,5 @@
 created = Ticket #{ $ticket } created successfully
+exists = Your request is ticket #{ $ticket }.
 queued = Your request is recorded under reference { $reference }; the ticket will be created as soon as possible.
 parked = Your request is recorded under reference { $reference }; a technician will take it from here.
 discarded = Request { $reference } was closed without opening a ticket.

@@ -1,4 +1,5 @@
 created = El ticket #{ $ticket } se ha creado correctamente
+exists = Su solicitud es el ticket #{ $ticket }.
 queued = Su solicitud está registrada con la referencia { $reference }; el ticket se creará lo antes posible.
 parked = Su solicitud está registrada con la referencia { $reference }; un técnico se ocupará de ella.
 discarded = La solicitud { $reference } se ha cerrado sin abrir un ticket.

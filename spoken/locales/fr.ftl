@@ -1,4 +1,5 @@
 created = Ticket #{ $ticket } créé avec succès
+exists = Votre demande porte le numéro de ticket #{ $ticket }.
 queued = Votre demande est enregistrée sous la référence { $reference } ; le ticket sera créé dès que possible.
 parked = Votre demande est enregistrée sous la référence { $reference } ; un technicien va la reprendre.
 discarded = La demande { $reference } a été classée sans ouvrir de ticket.

@@ -1,4 +1,5 @@
 created = Prijava #{ $ticket } uspješno je otvorena
+exists = Vaš zahtjev je prijava #{ $ticket }.
 queued = Vaš zahtjev zabilježen je pod brojem { $reference }; prijava će biti otvorena čim bude moguće.
 parked = Vaš zahtjev zabilježen je pod brojem { $reference }; preuzet će ga tehničar.
 discarded = Zahtjev { $reference } zatvoren je bez otvaranja prijave.

@@ -1,4 +1,5 @@
 created = Ticket #{ $ticket } creato con successo
+exists = La sua richiesta è il ticket #{ $ticket }.
 queued = La sua richiesta è registrata con il riferimento { $reference }; il ticket sarà creato appena possibile.
 parked = La sua richiesta è registrata con il riferimento { $reference }; se ne occuperà un tecnico.
 discarded = La richiesta { $reference } è stata chiusa senza aprire un ticket.

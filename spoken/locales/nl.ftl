@@ -1,4 +1,5 @@
 created = Ticket #{ $ticket } is succesvol aangemaakt
+exists = Uw verzoek is ticket #{ $ticket }.
 queued = Uw verzoek is geregistreerd onder referentie { $reference }; het ticket wordt zo snel mogelijk aangemaakt.
 parked = Uw verzoek is geregistreerd onder referentie { $reference }; een technicus neemt het verder op.
 discarded = Verzoek { $reference } is afgesloten zonder een ticket te openen.

@@ -1,4 +1,5 @@
 created = Zgłoszenie #{ $ticket } zostało pomyślnie utworzone
+exists = Ta sprawa ma numer zgłoszenia #{ $ticket }.
 queued = Pana lub Pani sprawa jest zapisana pod numerem referencyjnym { $reference }; zgłoszenie zostanie utworzone tak szybko, jak to możliwe.
 parked = Pana lub Pani sprawa jest zapisana pod numerem referencyjnym { $reference }; zajmie się nią technik.
 discarded = Sprawa { $reference } została zamknięta bez utworzenia zgłoszenia.

@@ -1,4 +1,5 @@
 created = Ticket #{ $ticket } criado com sucesso
+exists = O seu pedido é o ticket #{ $ticket }.
 queued = O seu pedido está registado com a referência { $reference }; o ticket será criado logo que possível.
 parked = O seu pedido está registado com a referência { $reference }; um técnico vai tratar dele.
 discarded = O pedido { $reference } foi encerrado sem abrir um ticket.

@@ -1,4 +1,5 @@
 created = 工单 #{ $ticket } 已成功创建
+exists = 您的请求对应工单 #{ $ticket }。
 queued = 您的请求已登记，编号为 { $reference }；工单将尽快创建。
 parked = 您的请求已登记，编号为 { $reference }；技术人员将会处理。
 discarded = 请求 { $reference } 已关闭，未创建工单。

@@ -26,6 +26,11 @@ pub enum Sentence<'a> {
         /// GLPI's number.
         ticket: u32,
     },
+    /// GLPI has had the ticket for a while.
+    Exists {
+        /// GLPI's number.
+        ticket: u32,
+    },
     /// The request is recorded; the ticket follows.
     Queued {
         /// Name of the request.
@@ -93,6 +98,7 @@ type Values = HashMap<Cow<'static, str>, FluentValue<'static>>;
 fn text(sentence: Sentence<'_>) -> (&'static str, Values) {
     match sentence {
         Sentence::Created { ticket } => ("created", number(ticket)),
+        Sentence::Exists { ticket } => ("exists", number(ticket)),
         Sentence::Queued { reference } => ("queued", name(reference)),
         Sentence::Parked { reference } => ("parked", name(reference)),
         Sentence::Discarded { reference } => ("discarded", name(reference)),
@@ -134,6 +140,7 @@ mod tests {
 
     const ALL: &[Sentence<'static>] = &[
         Sentence::Created { ticket: 1_234_567 },
+        Sentence::Exists { ticket: 1_234_567 },
         Sentence::Queued { reference: REFERENCE },
         Sentence::Parked { reference: REFERENCE },
         Sentence::Discarded { reference: REFERENCE },
