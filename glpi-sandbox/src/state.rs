@@ -1,0 +1,398 @@
+//! What the sandbox's GLPI remembers: sessions, tickets, follow-ups.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::coerce::{self, Refusal};
+use crate::message::{Language, Message};
+use crate::sandbox::Options;
+use crate::seed::{self, User};
+use crate::text;
+use crate::ticket::{self, Actor, Draft, Role, Ticket};
+
+/// A follow-up as GLPI holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Followup {
+    /// Its number.
+    pub id: u64,
+    /// The ticket it belongs to.
+    pub ticket: u64,
+    /// In the stored form, as [`Ticket::content`] is.
+    pub content: String,
+    /// Whether only technicians see it.
+    pub private: bool,
+    /// The user whose session wrote it.
+    pub author: u64,
+    /// When it was written, in the server's zone.
+    pub date: String,
+}
+
+/// Two locks, each held for as long as it takes to touch memory.
+#[derive(Debug)]
+pub(crate) struct World {
+    sessions: Mutex<Sessions>,
+    records: Mutex<Records>,
+    opened: AtomicU64,
+    time_zone: TimeZone,
+    clock_ahead: SignedDuration,
+    language: Language,
+}
+
+#[derive(Debug)]
+struct Sessions {
+    open: HashMap<String, Session>,
+    chance: fastrand::Rng,
+}
+
+#[derive(Debug)]
+struct Session {
+    user: &'static User,
+    entity: u64,
+    recursive: bool,
+    entity_changed: bool,
+    gate: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Who makes a request: a session as it was when the request came.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    pub(crate) token: String,
+    pub(crate) user: &'static User,
+    pub(crate) entity: u64,
+    pub(crate) recursive: bool,
+    pub(crate) entity_changed: bool,
+    pub(crate) language: Language,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    tickets: BTreeMap<u64, Arc<Ticket>>,
+    last_ticket: u64,
+    created: u64,
+    followups: Vec<Followup>,
+    last_link: u64,
+}
+
+impl World {
+    pub(crate) fn new(options: &Options) -> Self {
+        let chance = fastrand::Rng::with_seed(options.seed);
+        Self {
+            sessions: Mutex::new(Sessions { open: HashMap::new(), chance }),
+            records: Mutex::new(Records::default()),
+            opened: AtomicU64::new(0),
+            time_zone: options.time_zone.clone(),
+            clock_ahead: options.clock_ahead,
+            language: options.language,
+        }
+    }
+
+    /// GLPI's clock, as it stamps rows.
+    pub(crate) fn now(&self) -> String {
+        #[expect(clippy::disallowed_methods, reason = "the sandbox's one clock")]
+        let now = Timestamp::now();
+        let here = self.time_zone.to_datetime(now.saturating_add(self.clock_ahead).unwrap_or(now));
+        format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            here.year(),
+            here.month(),
+            here.day(),
+            here.hour(),
+            here.minute(),
+            here.second()
+        )
+    }
+
+    /// A stamp of [`World::now`] as an HTTP date.
+    pub(crate) fn http_date(&self, stamp: &str) -> Option<String> {
+        let here = civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", stamp).ok()?;
+        let instant = self.time_zone.to_timestamp(here).ok()?;
+        Some(instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    }
+
+    // Sessions
+
+    /// Opens a session for `user` and returns its token.
+    pub(crate) fn open_session(&self, user: &'static User) -> String {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let mut sessions = self.sessions();
+        let token: String = (0..26).map(|_| sessions.chance.digit(32)).collect();
+        let session = Session {
+            user,
+            entity: 0,
+            recursive: true,
+            entity_changed: false,
+            gate: Arc::default(),
+        };
+        sessions.open.insert(token.clone(), session);
+        token
+    }
+
+    pub(crate) fn visitor(&self, token: &str) -> Option<Visitor> {
+        let sessions = self.sessions();
+        let session = sessions.open.get(token)?;
+        Some(Visitor {
+            token: token.to_owned(),
+            user: session.user,
+            entity: session.entity,
+            recursive: session.recursive,
+            entity_changed: session.entity_changed,
+            language: session.user.language.unwrap_or(self.language),
+        })
+    }
+
+    /// PHP's lock on the session's file.
+    pub(crate) fn gate(&self, token: &str) -> Option<Arc<tokio::sync::Mutex<()>>> {
+        self.sessions().open.get(token).map(|session| Arc::clone(&session.gate))
+    }
+
+    pub(crate) fn close_session(&self, token: &str) -> bool {
+        self.sessions().open.remove(token).is_some()
+    }
+
+    pub(crate) fn close_all_sessions(&self) {
+        self.sessions().open.clear();
+    }
+
+    pub(crate) fn open_sessions(&self) -> usize {
+        self.sessions().open.len()
+    }
+
+    pub(crate) fn opened_sessions(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Moves a session to another entity, for whoever shares it.
+    pub(crate) fn change_entity(&self, token: &str, entity: u64, recursive: bool) -> bool {
+        if !seed::ENTITIES.iter().any(|known| known.id == entity) {
+            return false;
+        }
+        let mut sessions = self.sessions();
+        let Some(session) = sessions.open.get_mut(token) else { return false };
+        session.entity = entity;
+        session.recursive = recursive;
+        session.entity_changed = true;
+        true
+    }
+
+    // Tickets
+
+    /// Stores a ticket read from a client's `input` and returns it.
+    pub(crate) fn add_ticket(
+        &self,
+        visitor: &Visitor,
+        input: &Map<String, Value>,
+    ) -> Result<Arc<Ticket>, Refusal> {
+        let draft = self.draft_ticket(visitor, input)?;
+        Ok(self.records().insert(draft))
+    }
+
+    /// The same, but nothing is stored; the number is a lie.
+    pub(crate) fn pretend_ticket(
+        &self,
+        visitor: &Visitor,
+        input: &Map<String, Value>,
+    ) -> Result<Arc<Ticket>, Refusal> {
+        let mut draft = self.draft_ticket(visitor, input)?;
+        let mut records = self.records();
+        records.last_ticket += 1;
+        draft.ticket.id = records.last_ticket;
+        Ok(Arc::new(draft.ticket))
+    }
+
+    fn draft_ticket(
+        &self,
+        visitor: &Visitor,
+        input: &Map<String, Value>,
+    ) -> Result<Draft, Refusal> {
+        let entity = visitor.entity_of(input)?;
+        ticket::draft(input, visitor.user.id, visitor.user.profile, entity, &self.now())
+    }
+
+    pub(crate) fn ticket(&self, id: u64) -> Option<Arc<Ticket>> {
+        self.records().tickets.get(&id).map(Arc::clone)
+    }
+
+    /// The tickets that pass, by id. The lock is held while `passes` runs, so
+    /// it should look at numbers and dates only.
+    pub(crate) fn select(&self, passes: impl Fn(&Ticket) -> bool) -> Vec<Arc<Ticket>> {
+        let records = self.records();
+        records.tickets.values().filter(|ticket| passes(ticket)).map(Arc::clone).collect()
+    }
+
+    /// Changes a ticket, if it exists, and stamps the change.
+    pub(crate) fn change_ticket<T>(
+        &self,
+        id: u64,
+        change: impl FnOnce(&mut Ticket) -> T,
+    ) -> Option<T> {
+        let now = self.now();
+        let mut records = self.records();
+        let ticket = Arc::make_mut(records.tickets.get_mut(&id)?);
+        ticket.date_mod = now;
+        Some(change(ticket))
+    }
+
+    pub(crate) fn purge_ticket(&self, id: u64) -> bool {
+        self.records().tickets.remove(&id).is_some()
+    }
+
+    /// Links a user to a ticket; `None` if they are linked already.
+    pub(crate) fn add_actor(&self, ticket: u64, role: Role, user: u64) -> Option<u64> {
+        let mut records = self.records();
+        let row = records.last_link + 1;
+        let ticket = Arc::make_mut(records.tickets.get_mut(&ticket)?);
+        let actors = ticket.actors_mut(role);
+        if actors.iter().any(|actor| actor.user == user) {
+            return None;
+        }
+        actors.push(Actor { row, user, notify: true, email: String::new() });
+        records.last_link = row;
+        Some(row)
+    }
+
+    pub(crate) fn tickets(&self) -> Vec<Ticket> {
+        let mut tickets = self.select(|_| true);
+        tickets.sort_by_key(|ticket| ticket.order);
+        tickets.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// The tickets created last, the newest first.
+    pub(crate) fn newest(&self, count: usize) -> Vec<Arc<Ticket>> {
+        let records = self.records();
+        let mut newest: Vec<_> =
+            records.tickets.values().rev().take(count).map(Arc::clone).collect();
+        newest.sort_by_key(|ticket| std::cmp::Reverse(ticket.order));
+        newest
+    }
+
+    pub(crate) fn ticket_count(&self) -> usize {
+        self.records().tickets.len()
+    }
+
+    // Follow-ups
+
+    /// Adds a follow-up, unless there is no such ticket or nothing is said.
+    pub(crate) fn add_followup(
+        &self,
+        visitor: &Visitor,
+        input: &Map<String, Value>,
+        store: bool,
+    ) -> Result<u64, Refusal> {
+        let about_a_ticket = input.get("itemtype").and_then(Value::as_str) == Some("Ticket");
+        let ticket = coerce::ids(input.get("items_id")).first().copied().unwrap_or(0);
+        let seen = self.ticket(ticket).is_some_and(|ticket| visitor.sees(&ticket));
+        if !about_a_ticket || !seen {
+            return Err(Refusal::Said(Message::NoRight));
+        }
+        let content = coerce::text(input.get("content"))?;
+        if content.is_empty() {
+            return Err(Refusal::Said(Message::FollowupWithoutContent));
+        }
+        let followup = Followup {
+            id: 0,
+            ticket,
+            content: text::encode(&content),
+            private: coerce::ids(input.get("is_private")).first() == Some(&1),
+            author: visitor.user.id,
+            date: self.now(),
+        };
+        let mut records = self.records();
+        let id = records.followups.last().map_or(0, |last| last.id) + 1;
+        if store {
+            records.followups.push(Followup { id, ..followup });
+        }
+        Ok(id)
+    }
+
+    pub(crate) fn followups(&self) -> Vec<Followup> {
+        self.records().followups.clone()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Records {
+    /// Gives out the number and the links' ids, and stores the ticket.
+    ///
+    /// A free number that the client chose is used as it is and moves the
+    /// counter for ever; a taken one makes the ticket a clone of its holder.
+    fn insert(&mut self, draft: Draft) -> Arc<Ticket> {
+        let Draft { wanted_id, mut ticket, given } = draft;
+        let source = self.tickets.get(&wanted_id).map(Arc::clone);
+        ticket.id = match (wanted_id, &source) {
+            (0, _) | (_, Some(_)) => self.last_ticket + 1,
+            (free, None) => free,
+        };
+        if let Some(source) = source {
+            ticket = clone_of(&source, ticket, &given);
+        }
+        self.last_ticket = self.last_ticket.max(ticket.id);
+        self.created += 1;
+        ticket.order = self.created;
+        for role in Role::ALL {
+            for actor in ticket.actors_mut(role) {
+                self.last_link += 1;
+                actor.row = self.last_link;
+            }
+        }
+        for group in &mut ticket.groups {
+            self.last_link += 1;
+            group.row = self.last_link;
+        }
+        let ticket = Arc::new(ticket);
+        self.tickets.insert(ticket.id, Arc::clone(&ticket));
+        ticket
+    }
+}
+
+/// The source with what the client gave laid over it.
+fn clone_of(source: &Ticket, draft: Ticket, given: &Map<String, Value>) -> Ticket {
+    let has = |field: &str| given.contains_key(field);
+    Ticket {
+        id: draft.id,
+        name: if has("name") { draft.name } else { source.name.clone() },
+        content: if has("content") { draft.content } else { source.content.clone() },
+        urgency: if has("urgency") { draft.urgency } else { source.urgency },
+        entity: draft.entity,
+        recipient: draft.recipient,
+        date: draft.date,
+        date_creation: draft.date_creation,
+        date_mod: draft.date_mod,
+        ..source.clone()
+    }
+}
+
+impl Visitor {
+    /// Whether the ticket is in the session's entities and concerns its user.
+    pub(crate) fn sees(&self, ticket: &Ticket) -> bool {
+        self.in_active_entity(ticket.entity)
+            && (!self.user.profile.sees_only_its_own() || ticket.has_party(self.user.id))
+    }
+
+    fn in_active_entity(&self, entity: u64) -> bool {
+        seed::entities_from(self.entity, self.recursive).any(|active| active == entity)
+    }
+
+    /// The entity of a ticket to be: the session's own unless it names one.
+    fn entity_of(&self, input: &Map<String, Value>) -> Result<u64, Refusal> {
+        let Some(wanted) = input.get("entities_id").filter(|value| !value.is_null()) else {
+            return Ok(self.entity);
+        };
+        coerce::number(wanted)
+            .and_then(|entity| u64::try_from(entity).ok())
+            .filter(|entity| self.in_active_entity(*entity))
+            .ok_or(Refusal::Said(Message::NoRight))
+    }
+}
