@@ -1,1 +1,2 @@
 //! Webhooks and JSON turned into calls of the contract.
+mod webhook;
