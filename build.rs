@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).include_source_info(true).open_files(PROTO_FILES)?;
 
     // Served by reflection, with the comments in it, so that `grpcurl describe` shows them.
+    #[expect(clippy::disallowed_methods, reason = "Cargo tells build scripts by the environment")]
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out_dir.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 

@@ -22,7 +22,8 @@ impl BearerToken {
             return false;
         };
         // In constant time: how much of a guess was right must not be measurable.
-        let matches: bool = expected.expose_secret().as_bytes().ct_eq(given.trim().as_bytes()).into();
+        let matches: bool =
+            expected.expose_secret().as_bytes().ct_eq(given.trim().as_bytes()).into();
         scheme.eq_ignore_ascii_case("bearer") && matches
     }
 }

@@ -94,13 +94,11 @@ fn store(source: &Source) -> Store {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Store::Postgres(text);
     }
-    match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-        Some(path) => Store::Sqlite(PathBuf::from(path)),
-        None => {
-            source.wrong(setting, "sqlite:PATH or postgres://…");
-            Store::Sqlite(PathBuf::new())
-        }
+    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        return Store::Sqlite(PathBuf::from(path));
     }
+    source.wrong(setting, "sqlite:PATH or postgres://…");
+    Store::Sqlite(PathBuf::new())
 }
 
 fn signed(duration: Duration) -> SignedDuration {

@@ -89,6 +89,12 @@ pub(crate) fn followup(
     }
 }
 
+/// A reference, parsed.
+pub(crate) fn reference(text: &str) -> Result<Reference, Vec<FieldViolation>> {
+    Reference::parse(text)
+        .map_err(|error| vec![FieldViolation::new("reference", error.to_string())])
+}
+
 /// What a `GetTicketRequest` names.
 #[derive(Debug)]
 pub(crate) enum Named {
@@ -321,8 +327,7 @@ mod tests {
 
     #[test]
     fn what_is_unset_stays_unset() {
-        let request =
-            v1::CreateTicketRequest { description: "panne".into(), ..Default::default() };
+        let request = v1::CreateTicketRequest { description: "panne".into(), ..Default::default() };
         let (ticket, repeat) = ticket(request, "fr").unwrap();
         assert_eq!(ticket.caller, Caller::default());
         assert_eq!((ticket.urgency, ticket.impact, ticket.priority), (None, None, None));

@@ -13,7 +13,10 @@ use ticketing_core::{
     outbox::{Outbox, StoreError, postgres::PostgresOutbox, sqlite::SqliteOutbox},
     ticketing::Ticketing,
 };
-use ticketing_proto::v1::ticketing_service_server::TicketingServiceServer;
+use ticketing_proto::v1::{
+    operations_service_server::OperationsServiceServer,
+    ticketing_service_server::TicketingServiceServer,
+};
 use tokio::net::TcpListener;
 use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
 use tonic_health::server::HealthReporter;
@@ -22,10 +25,12 @@ mod auth;
 pub mod config;
 mod convert;
 mod deadline;
+mod operations;
 mod service;
 mod status;
 
 pub use config::Config;
+use operations::Operations;
 use service::Service;
 
 /// A server that listens but does not answer yet.
@@ -111,6 +116,10 @@ impl Server {
             language: config.language.clone(),
         })
         .max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+        let operations = OperationsServiceServer::new(Operations {
+            ticketing: ticketing.clone(),
+            stopping: shutdown.soft().clone(),
+        });
         let guard = auth::BearerToken::new(config.token.clone());
         let serving = tonic::transport::Server::builder()
             .timeout(LONGEST_CALL)
@@ -121,6 +130,7 @@ impl Server {
             .add_service(health_service)
             .add_service(InterceptedService::new(reflection_v1()?, guard.clone()))
             .add_service(InterceptedService::new(reflection_v1alpha()?, guard.clone()))
+            .add_service(InterceptedService::new(operations, guard.clone()))
             .add_service(InterceptedService::new(service, guard))
             // Here and not on the builder, which ignores it for a listener of our own; without it
             // answers wait up to 40 ms for the client's acknowledgement.

@@ -40,6 +40,7 @@ impl TicketingService for Service {
         request: Request<v1::CreateTicketRequest>,
     ) -> Result<Response<v1::CreateTicketResponse>, Status> {
         let answer_within = self.patience(&request);
+        let request_id = request_id(&request);
         let request = request.into_inner();
         let language = self.language(&request.language);
         let (ticket, repeat) =
@@ -48,12 +49,12 @@ impl TicketingService for Service {
         let recording = recording(repeat, answer_within);
         let answer = self.ticketing.create(recording, ticket).await;
         let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
-        let sentence = sentence(&entry, false);
+        log_answer("CreateTicket", &request_id, &entry, replayed);
         Ok(Response::new(v1::CreateTicketResponse {
             ticket: Some(ticket_message(&entry, None)),
             outcome: outcome(entry.state).into(),
             replayed,
-            message: Some(localized(&language, sentence)),
+            message: Some(localized(&language, sentence(&entry))),
         }))
     }
 
@@ -76,7 +77,7 @@ impl TicketingService for Service {
         Ok(Response::new(v1::GetTicketResponse {
             ticket: Some(ticket_message(&entry, view.as_ref())),
             outcome: outcome(entry.state).into(),
-            message: Some(localized(&language, sentence(&entry, true))),
+            message: Some(localized(&language, sentence(&entry))),
         }))
     }
 
@@ -85,6 +86,7 @@ impl TicketingService for Service {
         request: Request<v1::AddFollowupRequest>,
     ) -> Result<Response<v1::AddFollowupResponse>, Status> {
         let answer_within = self.patience(&request);
+        let request_id = request_id(&request);
         let request = request.into_inner();
         let language = self.language(&request.language);
         let (on, followup, repeat) = convert::followup(&request).map_err(status::invalid)?;
@@ -92,11 +94,12 @@ impl TicketingService for Service {
         let recording = recording(repeat, answer_within);
         let answer = self.ticketing.add_followup(recording, &on, followup).await;
         let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
+        log_answer("AddFollowup", &request_id, &entry, replayed);
         Ok(Response::new(v1::AddFollowupResponse {
             ticket: Some(ticket_message(&entry, None)),
             outcome: outcome(entry.state).into(),
             replayed,
-            message: Some(localized(&language, sentence(&entry, false))),
+            message: Some(localized(&language, sentence(&entry))),
         }))
     }
 }
@@ -118,8 +121,20 @@ fn recording(repeat: Repeat, answer_within: Duration) -> Recording {
     Recording { client: ANONYMOUS.to_owned(), key, key_window: window, answer_within }
 }
 
+/// The id that follows one call through the logs of gateway and server; empty if none was sent.
+fn request_id<T>(request: &Request<T>) -> String {
+    let id = request.metadata().get("x-request-id").and_then(|value| value.to_str().ok());
+    id.unwrap_or_default().chars().take(128).collect()
+}
+
+/// One line per call, without personal data.
+fn log_answer(call: &str, request_id: &str, entry: &Entry, replayed: bool) {
+    let (reference, state) = (&entry.reference, entry.state.as_str());
+    tracing::info!(call, request_id, %reference, state, glpi_id = entry.glpi_id, replayed, "answered");
+}
+
 /// Logs what only an operator can mend, once, and tells the client the rest.
-fn told(error: &ticketing_core::ticketing::Error) -> Status {
+pub(crate) fn told(error: &ticketing_core::ticketing::Error) -> Status {
     if let ticketing_core::ticketing::Error::Store(cause) = error {
         let cause = service_kit::telemetry::chain(cause);
         tracing::error!(cause, "a request could not be recorded or read");
@@ -141,13 +156,13 @@ fn ticket_number(entry: &Entry) -> Option<u32> {
     if entry.parent.is_some() { entry.parent_ticket } else { entry.glpi_id }
 }
 
-fn sentence(entry: &Entry, asked: bool) -> Sentence<'_> {
+fn sentence(entry: &Entry) -> Sentence<'_> {
     let is_followup = entry.parent.is_some();
     let reference = entry.reference.as_str();
     match (entry.state, ticket_number(entry)) {
         (State::Delivered, Some(ticket)) if is_followup => Sentence::FollowupAdded { ticket },
-        (State::Delivered, Some(ticket)) if asked => Sentence::Exists { ticket },
         (State::Delivered, Some(ticket)) => Sentence::Created { ticket },
+        (State::Parked, _) if is_followup => Sentence::FollowupParked { reference },
         (State::Parked, _) => Sentence::Parked { reference },
         (State::Discarded, _) => Sentence::Discarded { reference },
         (State::Delivered | State::Waiting | State::Sending | State::InDoubt, _) if is_followup => {
@@ -189,16 +204,11 @@ fn ticket_message(entry: &Entry, view: Option<&TicketView>) -> v1::Ticket {
         r#type: number(view.map(|v| v.kind), sent.and_then(|s| s.kind).map(kind)),
         status: view.map(|view| view.status),
         create_time: Some(moment(entry.accepted_at)),
-        deliver_time: entry
-            .settled_at
-            .filter(|_| entry.state == State::Delivered)
-            .map(moment),
+        deliver_time: entry.settled_at.filter(|_| entry.state == State::Delivered).map(moment),
     }
 }
 
-fn moment(moment: jiff::Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: moment.as_second(),
-        nanos: moment.subsec_nanosecond(),
-    }
+/// A moment in the contract's form.
+pub(crate) fn moment(moment: jiff::Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() }
 }

@@ -4,12 +4,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use ticketing_core::ticketing::Error;
+use ticketing_core::{outbox::State, ticketing::Error};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 /// The domain of every `ErrorInfo.reason` of ours.
-pub const DOMAIN: &str = "automatglpi";
+const DOMAIN: &str = "automatglpi";
 
 /// When to try again after a fault of the store: it is seldom mended sooner.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -39,6 +39,17 @@ pub(crate) fn of(error: &Error) -> Status {
         Error::Store(_) => unavailable("STORE_UNAVAILABLE", &error.to_string()),
         Error::Stopping => unavailable("STOPPING", &error.to_string()),
     }
+}
+
+/// `FAILED_PRECONDITION`: an entry in this state takes no orders.
+pub(crate) fn wrong_state(state: State) -> Status {
+    let metadata = HashMap::from([("state".to_owned(), state.as_str().to_owned())]);
+    let details = ErrorDetails::with_error_info("WRONG_STATE", DOMAIN, metadata);
+    let message = format!(
+        "the entry is {}; only waiting, in_doubt and parked ones can be changed",
+        state.as_str()
+    );
+    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 /// `UNAUTHENTICATED`: the token is missing or wrong.

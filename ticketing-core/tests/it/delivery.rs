@@ -1,0 +1,176 @@
+//! One call, one ticket, whatever GLPI does.
+
+use glpi_sandbox::{Fault, Kind, Operation};
+use ticketing_core::{
+    outbox::State,
+    ticket::{Level, Source, TicketKind},
+};
+
+use crate::world::{World, request, ticket};
+
+#[tokio::test]
+async fn a_call_becomes_a_ticket_while_the_caller_waits() {
+    let world = World::new().await;
+    let mut call = ticket("Imprimante bloquée\nrien ne sort");
+    call.urgency = Some(Level::High);
+    call.kind = Some(TicketKind::Request);
+    call.source = Some(Source::Phone);
+    let answer = world.ticketing.create(request(None), call).await.unwrap();
+
+    assert_eq!(answer.entry.state, State::Delivered);
+    assert!(!answer.replayed);
+    let tickets = world.sandbox.tickets();
+    let [made] = tickets.as_slice() else { panic!("one ticket, not {}", tickets.len()) };
+    assert_eq!(answer.entry.glpi_id, Some(made.id));
+    assert_eq!(made.raw_name(), "Imprimante bloquée");
+    let content = made.raw_content();
+    assert!(content.contains("<b>Appelant</b> : Marie Dupont"), "{content}");
+    assert!(content.contains("<p>Imprimante bloquée<br>rien ne sort</p>"), "{content}");
+    assert_eq!((made.urgency, made.kind, made.request_type), (4, 2, 3));
+}
+
+#[tokio::test]
+async fn a_warm_call_costs_one_request() {
+    let world = World::new().await;
+    world.call("la première ouvre la session").await;
+    let before = world.sandbox.requests().len();
+    world.call("la suivante l’utilise").await;
+    assert_eq!(world.sandbox.requests().len() - before, 1);
+    assert_eq!(world.sandbox.sessions_opened(), 1);
+}
+
+#[tokio::test]
+async fn an_expired_session_is_opened_again_once_for_all() {
+    let world = World::new().await;
+    world.call("ouvre la session").await;
+    world.sandbox.inject(Fault::once(Operation::CreateTicket, Kind::ExpiredSession));
+    let calls = (0..20).map(|number| {
+        let world = &world;
+        async move { world.call(&format!("appel {number}")).await }
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(|answer| answer.entry.state == State::Delivered));
+    assert_eq!(world.sandbox.tickets().len(), 21);
+    assert_eq!(world.sandbox.sessions_opened(), 2);
+}
+
+#[tokio::test]
+async fn the_session_is_ended_at_shutdown() {
+    let world = World::new().await;
+    world.call("un appel").await;
+    assert_eq!(world.sandbox.sessions(), 1);
+    world.ticketing.stop(std::time::Duration::from_secs(5)).await;
+    assert_eq!(world.sandbox.sessions(), 0);
+}
+
+/// Every way in which GLPI may fail to confirm a ticket, made or not.
+#[tokio::test]
+async fn an_unconfirmed_ticket_is_made_exactly_once() {
+    for kind in [
+        Kind::ResetBeforeCommit,
+        Kind::ResetAfterCommit,
+        Kind::Hang,
+        Kind::HangAfterCommit,
+        Kind::SlowCommit { ms: 1200 },
+        Kind::Empty200,
+        Kind::Empty200AfterCommit,
+        Kind::Status { code: 502 },
+        Kind::StatusAfterCommit { code: 504 },
+        Kind::GarbageJson,
+        Kind::WrongContentType,
+        Kind::DbGone,
+        Kind::Maintenance,
+        Kind::MysqlError,
+        Kind::ApiDisabled,
+        Kind::IpNotAllowed,
+        Kind::WrongAppToken,
+    ] {
+        let world = World::new().await;
+        world.call("ouvre la session").await;
+        world.sandbox.inject(Fault::once(Operation::CreateTicket, kind.clone()));
+        let answer = world.call("appel dans la tourmente").await;
+        let entry = world.until(&answer.entry.reference, State::Delivered).await;
+        assert_eq!(world.copies(&entry.reference), 1, "{kind:?}");
+        let made = world.sandbox.tickets();
+        let found = made.iter().find(|ticket| Some(ticket.id) == entry.glpi_id);
+        assert!(found.is_some_and(|ticket| ticket.raw_content().contains(entry.reference.as_str())));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_call_is_parked_and_sent_when_an_operator_says_so() {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::NoCreateRight));
+    let answer = world.call("pas le droit").await;
+    assert_eq!(answer.entry.state, State::Parked);
+    let reason = answer.entry.reason.unwrap();
+    assert!(reason.contains("check its profile"), "{reason}");
+
+    world.sandbox.clear();
+    assert!(world.ticketing.retry(&answer.entry.reference).await.unwrap());
+    world.until(&answer.entry.reference, State::Delivered).await;
+    assert_eq!(world.copies(&answer.entry.reference), 1);
+}
+
+#[tokio::test]
+async fn a_discarded_call_is_never_sent() {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::NoCreateRight));
+    let answer = world.call("erreur de numéro").await;
+    assert!(world.ticketing.discard(&answer.entry.reference).await.unwrap());
+    world.sandbox.clear();
+    assert!(!world.ticketing.retry(&answer.entry.reference).await.unwrap());
+    world.call("un autre").await;
+    assert_eq!(world.copies(&answer.entry.reference), 0);
+}
+
+#[tokio::test]
+async fn an_outage_is_bridged_and_a_fresh_call_does_not_wait_for_the_backlog() {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::Any, Kind::Refuse));
+    let mut recorded = Vec::new();
+    for number in 0..100 {
+        let answer = world.call(&format!("pendant la panne {number}")).await;
+        assert_ne!(answer.entry.state, State::Delivered);
+        recorded.push(answer.entry.reference);
+    }
+    assert!(!world.ticketing.expects_glpi_to_answer(), "the breaker is open");
+
+    world.sandbox.clear();
+    world.until(&recorded[0], State::Delivered).await;
+    let fresh = world.call("pendant le rattrapage").await;
+    assert_eq!(fresh.entry.state, State::Delivered);
+    for reference in &recorded {
+        world.until(reference, State::Delivered).await;
+        assert_eq!(world.copies(reference), 1);
+    }
+    assert!(world.sandbox.max_concurrent() <= 8);
+}
+
+#[tokio::test]
+async fn a_restart_takes_up_what_was_left() {
+    let mut world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::Any, Kind::Refuse));
+    let waiting = world.call("avant l’arrêt").await.entry.reference;
+    world.restart().await;
+    world.sandbox.clear();
+    world.until(&waiting, State::Delivered).await;
+    assert_eq!(world.copies(&waiting), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_has_a_ticket_all_the_same() {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::Latency { ms: 200 }));
+    let ticketing = world.ticketing.clone();
+    let call = async move {
+        ticketing.create(request(Some("appel-1")), ticket("raccroche")).await.unwrap()
+    };
+    // Dropped while GLPI is at work.
+    let hung_up = tokio::time::timeout(std::time::Duration::from_millis(100), call).await;
+    assert!(hung_up.is_err());
+    let again = world.call_with_key("appel-1", "raccroche").await.unwrap();
+    assert!(again.replayed);
+    world.until(&again.entry.reference, State::Delivered).await;
+    assert_eq!(world.sandbox.tickets().len(), 1);
+}
