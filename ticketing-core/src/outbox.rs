@@ -33,6 +33,7 @@ use crate::ticket::{NewFollowup, NewTicket, Reference};
 #[cfg(test)]
 mod conformance;
 pub mod postgres;
+mod row;
 pub mod sqlite;
 
 /// What is to be written to GLPI.

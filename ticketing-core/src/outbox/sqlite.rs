@@ -1,1 +1,155 @@
-//! SQLite.
+//! The outbox in a SQLite file beside the service: one process, nothing to set up.
+//!
+//! - [`file`] opens it so that a commit is on disk, and keeps other processes out.
+//! - [`writer`] is the one thread that writes, many operations to a transaction.
+//! - [`reader`] reads beside it.
+//! - [`rows`] and [`leases`] are the operations, one SQL statement each.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{
+    Claim, Draft, Entry, Filter, Inserted, Lease, Outbox, Settlement, Stats, StoreError,
+    row::unavailable,
+};
+use crate::ticket::Reference;
+
+#[cfg(test)]
+mod durability;
+mod file;
+pub(crate) mod leases;
+mod reader;
+pub(crate) mod rows;
+mod writer;
+
+use file::OutboxFile;
+#[cfg(test)]
+pub(crate) use file::migrate;
+use reader::Reader;
+use writer::Writer;
+
+/// An outbox in a file.
+///
+/// When the disk is full or fails, operations end in [`StoreError::Unavailable`] and the next ones
+/// try anew: once there is room again, so is the outbox.
+#[derive(Debug)]
+pub struct SqliteOutbox {
+    // Declared, hence dropped, before the writer, which closes the file for good.
+    reader: Reader,
+    writer: Writer,
+}
+
+impl SqliteOutbox {
+    /// Opens the file, or creates it, readable by its owner alone. A file `….lock` beside it is
+    /// locked until the outbox is closed or dropped; another process that tries meanwhile gets
+    /// [`StoreError::InUse`].
+    ///
+    /// Not for network file systems: neither their locks nor their syncs can be relied upon.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let opening = tokio::task::spawn_blocking(move || {
+            let (file, connection) = OutboxFile::open(&path)?;
+            let file = Arc::new(file);
+            let reader = Reader::new(Arc::clone(&file));
+            Ok(Self { reader, writer: Writer::start(file, connection)? })
+        });
+        opening.await.map_err(unavailable)?
+    }
+}
+
+#[async_trait]
+impl Outbox for SqliteOutbox {
+    async fn insert(
+        &self,
+        draft: Draft,
+        lease: Option<Lease>,
+        now: Timestamp,
+    ) -> Result<Inserted, StoreError> {
+        self.writer.run(move |connection| rows::insert(connection, draft, lease, now)).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Entry>, StoreError> {
+        self.writer.run(move |connection| leases::claim(connection, &claim)).await
+    }
+
+    async fn begin_send(
+        &self,
+        reference: &Reference,
+        token: i64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let reference = reference.clone();
+        self.writer
+            .run(move |connection| leases::begin_send(connection, &reference, token, now))
+            .await
+    }
+
+    async fn settle(
+        &self,
+        reference: &Reference,
+        token: i64,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let reference = reference.clone();
+        self.writer
+            .run(move |connection| leases::settle(connection, &reference, token, settlement, now))
+            .await
+    }
+
+    async fn find(&self, reference: &Reference) -> Result<Option<Entry>, StoreError> {
+        let reference = reference.clone();
+        self.reader.read(move |connection| rows::find(connection, &reference)).await
+    }
+
+    async fn find_delivered(&self, ticket: u32) -> Result<Option<Entry>, StoreError> {
+        self.reader.read(move |connection| rows::find_delivered(connection, ticket)).await
+    }
+
+    /// Asks the writer: whoever hears an answer also knows that the file can be locked for writing.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.writer.run(leases::next_due).await
+    }
+
+    async fn list(&self, filter: Filter) -> Result<Vec<Entry>, StoreError> {
+        self.reader.read(move |connection| rows::list(connection, &filter)).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.reader.read(rows::stats).await
+    }
+
+    async fn retry(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError> {
+        let reference = reference.clone();
+        self.writer.run(move |connection| rows::retry(connection, &reference, now)).await
+    }
+
+    async fn discard(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError> {
+        let reference = reference.clone();
+        self.writer.run(move |connection| rows::discard(connection, &reference, now)).await
+    }
+
+    /// Also empties the log right afterwards, where the erased words would live on.
+    async fn erase_settled_before(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let erased = self
+            .writer
+            .run(move |connection| rows::erase_settled_before(connection, before, limit))
+            .await?;
+        if erased > 0 {
+            self.writer.write_out().await?;
+        }
+        Ok(erased)
+    }
+
+    /// The lock proves that whoever held a lease is dead.
+    async fn expire_leases(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.run(move |connection| leases::expire_leases(connection, now)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.reader.close();
+        self.writer.close().await
+    }
+}
