@@ -16,3 +16,6 @@ pub mod glpi;
 pub mod outbox;
 pub mod ticket;
 pub mod ticketing;
+
+#[cfg(test)]
+mod simulation;

@@ -56,7 +56,10 @@ async fn wrong_tokens_urls_and_entities_are_told_apart() {
         (client_with(url.clone(), "wrong", right.1, None), "the App-Token is right"),
         (client_with(url.clone(), right.0, "wrong", None), "the user token is right"),
         (client_with(format!("{url}/nowhere"), right.0, right.1, None), "it is GLPI's API"),
-        (client_with("http://127.0.0.1:1".into(), right.0, right.1, None), "GLPI's address answers"),
+        (
+            client_with("http://127.0.0.1:1".into(), right.0, right.1, None),
+            "GLPI's address answers",
+        ),
         (client_with(url.clone(), right.0, right.1, Some(999)), "the entity can be used"),
     ] {
         assert_eq!(first_problem(&glpi).await.unwrap().0, step);

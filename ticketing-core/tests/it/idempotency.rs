@@ -64,19 +64,22 @@ async fn a_followup_waits_for_its_ticket() {
 
 #[tokio::test]
 async fn an_unconfirmed_followup_is_made_exactly_once() {
-    for kind in [
+    let troubles = [
         Kind::ResetBeforeCommit,
         Kind::ResetAfterCommit,
         Kind::HangAfterCommit,
         Kind::Empty200AfterCommit,
         Kind::StatusAfterCommit { code: 504 },
         Kind::Status { code: 502 },
-    ] {
-        let world = World::new().await;
-        let ticket = world.call_with_key("appel-1", "panne").await.unwrap().entry;
-        world.sandbox.inject(Fault::once(Operation::CreateFollowup, kind.clone()));
-        let followup = world.followup(&ticket.reference, "suite", "et l’écran").await.entry;
-        world.until(&followup.reference, State::Delivered).await;
-        assert_eq!(world.sandbox.followups().len(), 1, "{kind:?}");
-    }
+    ];
+    futures_util::future::join_all(troubles.map(one_followup_in_trouble)).await;
+}
+
+async fn one_followup_in_trouble(kind: Kind) {
+    let world = World::new().await;
+    let ticket = world.call_with_key("appel-1", "panne").await.unwrap().entry;
+    world.sandbox.inject(Fault::once(Operation::CreateFollowup, kind.clone()));
+    let followup = world.followup(&ticket.reference, "suite", "et l’écran").await.entry;
+    world.until(&followup.reference, State::Delivered).await;
+    assert_eq!(world.sandbox.followups().len(), 1, "{kind:?}");
 }
