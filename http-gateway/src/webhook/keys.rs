@@ -58,7 +58,9 @@ fn hash(parts: &[&[u8]]) -> String {
     for part in parts {
         hasher.update(part);
     }
-    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digest = hasher.finalize();
+    let bits = digest.iter().take(16).fold(0u128, |bits, &byte| bits << 8 | u128::from(byte));
+    format!("{bits:032x}")
 }
 
 #[cfg(test)]

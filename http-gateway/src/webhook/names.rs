@@ -1,6 +1,6 @@
 //! What the names in a payload mean: the many spellings of few things.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 /// One thing the gateway understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,9 +234,11 @@ pub enum BadMapping {
     UnknownMeaning(String),
 }
 
-impl FieldNames {
-    /// Reads pairs such as `nom=caller_name,service=department`.
-    pub fn parse(text: &str) -> Result<Self, BadMapping> {
+/// Reads pairs such as `nom=caller_name,service=department`.
+impl FromStr for FieldNames {
+    type Err = BadMapping;
+
+    fn from_str(text: &str) -> Result<Self, BadMapping> {
         let mut own = BTreeMap::new();
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (name, meaning) =
@@ -253,7 +255,9 @@ impl FieldNames {
         }
         Ok(Self { own })
     }
+}
 
+impl FieldNames {
     pub(crate) fn meaning(&self, name: &str) -> Option<Meaning> {
         let letters = letters(name);
         // A name of punctuation only is a name all the same.
@@ -325,7 +329,8 @@ mod tests {
 
     #[test]
     fn configured_names_come_first() {
-        let names = FieldNames::parse(" was_ist = problem_description, name=department ,").unwrap();
+        let names =
+            FieldNames::from_str(" was_ist = problem_description, name=department ,").unwrap();
         assert_eq!(names.meaning("Was ist"), Some(Meaning::Field(Known::Description)));
         assert_eq!(names.meaning("name"), Some(Meaning::Field(Known::Department)));
         assert_eq!(names.meaning("nom"), Some(Meaning::Field(Known::Name)));
@@ -340,7 +345,7 @@ mod tests {
             ("a=colour", BadMapping::UnknownMeaning("colour".into())),
             ("a=payload", BadMapping::UnknownMeaning("payload".into())),
         ] {
-            assert_eq!(FieldNames::parse(text), Err(expected), "{text}");
+            assert_eq!(FieldNames::from_str(text), Err(expected), "{text}");
         }
     }
 }

@@ -160,9 +160,13 @@ fn place(text: &str, highest: i32) -> Heard {
 }
 
 fn number_place(number: f64, highest: i32) -> Heard {
-    (0..=highest)
-        .find(|&place| f64::from(place) == number)
-        .map_or(Heard::Nonsense, |place| if place == 0 { Heard::Unsaid } else { Heard::At(place) })
+    // Compared as text: "4" and "4.0" are both written 4.
+    let digits = number.to_string();
+    match (0..=highest).find(|place| place.to_string() == digits) {
+        Some(0) => Heard::Unsaid,
+        Some(place) => Heard::At(place),
+        None => Heard::Nonsense,
+    }
 }
 
 fn word_place(words: &str, highest: i32) -> Heard {

@@ -194,9 +194,15 @@ fn push_lines(name: &str, node: &Node, lines: &mut Vec<String>) {
         Node::Empty => {}
         Node::Text(text) if name.is_empty() => lines.push(text.clone()),
         Node::Text(text) => lines.push(format!("{name}: {text}")),
-        Node::List(items) => items.iter().for_each(|item| push_lines(name, item, lines)),
+        Node::List(items) => {
+            for item in items {
+                push_lines(name, item, lines);
+            }
+        }
         Node::Fields(fields) => {
-            fields.iter().for_each(|(name, value)| push_lines(name, value, lines));
+            for (inner, value) in fields {
+                push_lines(format!("{name} {inner}").trim(), value, lines);
+            }
         }
     }
 }

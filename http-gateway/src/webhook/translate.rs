@@ -192,8 +192,7 @@ const NO_CALL_IDS: &[&str] = &[
 
 fn call_id(sheet: &mut Sheet) -> String {
     let is_id = |text: &str| {
-        length(text) <= longest::SHORT
-            && !NO_CALL_IDS.contains(&text.to_ascii_lowercase().as_str())
+        length(text) <= longest::SHORT && !NO_CALL_IDS.contains(&text.to_ascii_lowercase().as_str())
     };
     parsed(sheet, Known::CallId, |text| is_id(text).then(|| text.to_owned())).unwrap_or_default()
 }

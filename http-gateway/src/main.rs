@@ -1,0 +1,26 @@
+//! Serves webhooks and JSON, configured by the environment alone.
+
+use anyhow::Context as _;
+use http_gateway::{Config, Gateway};
+use service_kit::{Shutdown, config::Source, telemetry};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    service_kit::install_tls_provider();
+    let source = Source::from_process(None)?;
+    let config = Config::from_source(&source);
+    let log = telemetry::Config::from_source(&source);
+    source.finish()?;
+    telemetry::init(&log)?;
+
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("cannot listen for signals")?;
+    let gateway = Gateway::bind(config).await?;
+    tracing::info!(
+        address = %gateway.local_addr()?,
+        admin = %gateway.admin_addr()?,
+        "serving webhooks"
+    );
+    gateway.run(shutdown).await?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The way to the gRPC server.
+
+use std::{error::Error as _, time::Duration};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use ticketing_proto::v1::{
+    AddFollowupRequest, AddFollowupResponse, CreateTicketRequest, CreateTicketResponse,
+    GetTicketRequest, GetTicketResponse, ticketing_service_client::TicketingServiceClient,
+};
+use tokio::time::{Instant, timeout, timeout_at};
+use tonic::{
+    Code, ConnectError, Request, Response, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::{Error, call::Call};
+
+/// Refusals come at once; a host that does not answer in this time is as good as down.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// A connection that is dead without a word is found out before a caller finds out.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+const KEEPALIVE_WITHIN: Duration = Duration::from_secs(4);
+
+/// Readiness is asked for often, by machines in a hurry.
+const HEALTH_WITHIN: Duration = Duration::from_secs(1);
+
+/// A connection to the gRPC server, made when it is first needed and again whenever it is lost.
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    channel: Channel,
+    authorization: Option<MetadataValue<Ascii>>,
+}
+
+impl Upstream {
+    pub(crate) fn new(url: &str, token: Option<&SecretString>) -> Result<Self, Error> {
+        let no_url = || Error::GrpcUrl(url.to_owned());
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_invalid| no_url())?;
+        let is_plain_http = endpoint.uri().scheme_str() == Some("http");
+        if !is_plain_http || endpoint.uri().authority().is_none() {
+            return Err(no_url());
+        }
+        let channel = endpoint
+            .connect_timeout(CONNECT_WITHIN)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEPALIVE_EVERY)
+            .keep_alive_timeout(KEEPALIVE_WITHIN)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        let authorization = token.map(bearer).transpose()?;
+        Ok(Self { channel, authorization })
+    }
+
+    pub(crate) async fn create_ticket(
+        &self,
+        call: &Call,
+        message: CreateTicketRequest,
+    ) -> Result<CreateTicketResponse, Status> {
+        let request = self.request(call, message);
+        answer(call, self.tickets().create_ticket(request)).await
+    }
+
+    pub(crate) async fn get_ticket(
+        &self,
+        call: &Call,
+        message: GetTicketRequest,
+    ) -> Result<GetTicketResponse, Status> {
+        let request = self.request(call, message);
+        answer(call, self.tickets().get_ticket(request)).await
+    }
+
+    pub(crate) async fn add_followup(
+        &self,
+        call: &Call,
+        message: AddFollowupRequest,
+    ) -> Result<AddFollowupResponse, Status> {
+        let request = self.request(call, message);
+        answer(call, self.tickets().add_followup(request)).await
+    }
+
+    /// Whether the server says that it can record tickets.
+    pub(crate) async fn is_serving(&self) -> bool {
+        let mut health = HealthClient::new(self.channel.clone());
+        let question = health.check(HealthCheckRequest::default());
+        match timeout(HEALTH_WITHIN, question).await {
+            Ok(Ok(answer)) => answer.get_ref().status() == ServingStatus::Serving,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    fn tickets(&self) -> TicketingServiceClient<Channel> {
+        TicketingServiceClient::new(self.channel.clone())
+    }
+
+    /// Sends the deadline along, so that the server answers in time with what it knows.
+    fn request<T>(&self, call: &Call, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(call.deadline.saturating_duration_since(Instant::now()));
+        let metadata = request.metadata_mut();
+        if let Ok(id) = MetadataValue::try_from(call.id.as_bytes()) {
+            metadata.insert("x-request-id", id);
+        }
+        if let Some(authorization) = &self.authorization {
+            metadata.insert("authorization", authorization.clone());
+        }
+        request
+    }
+}
+
+fn bearer(token: &SecretString) -> Result<MetadataValue<Ascii>, Error> {
+    let header = format!("Bearer {}", token.expose_secret());
+    // The cause would show the token.
+    let mut value = MetadataValue::try_from(header).map_err(|_invalid| Error::GrpcToken)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Waits for an answer until the deadline and, where there is none, logs why: once, here.
+async fn answer<T>(
+    call: &Call,
+    question: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Status> {
+    let answered = timeout_at(call.deadline, question).await;
+    let answered = answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
+    answered.map(Response::into_inner).inspect_err(|status| {
+        let request_id = call.id.to_str().unwrap_or_default();
+        let cause = status.source().map(service_kit::telemetry::chain);
+        match status.code() {
+            // The server's word about the request, not trouble.
+            Code::InvalidArgument | Code::NotFound | Code::AlreadyExists => {}
+            code => tracing::warn!(
+                request_id,
+                ?code,
+                message = status.message(),
+                cause,
+                "no answer from the gRPC server"
+            ),
+        }
+    })
+}
+
+/// Whether it is certain that the server recorded nothing: it said so, or was never reached. A
+/// connection lost on the way is another matter.
+pub(crate) fn nothing_recorded(status: &Status) -> bool {
+    let mut cause = status.source();
+    let is_servers_own_word = cause.is_none();
+    while let Some(error) = cause {
+        if error.is::<ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    is_servers_own_word && status.code() == Code::Unavailable
+}
