@@ -70,8 +70,12 @@ pub enum Error {
     Serve(#[source] io::Error),
 }
 
-/// A client that sends no complete request head in this time is gone, or means harm.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A client that sends no complete request in this time after connecting is gone, or means harm.
+const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a connection may wait for its next request. Longer than clients commonly keep theirs,
+/// since a request sent while we hang up would fail.
+const NEXT_HEAD_WITHIN: Duration = Duration::from_secs(90);
 
 /// Silent HTTP/2 connections are asked for a sign of life, so that dead ones don't pile up.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -143,10 +147,10 @@ async fn serve(
     let mut server = axum_server::from_tcp(listener.into_std()?)?
         // Else a short answer may wait 40 ms for the client's acknowledgement.
         .acceptor(NoDelayAcceptor::new())
-        .first_request_timeout(HEAD_WITHIN)
+        .first_request_timeout(FIRST_HEAD_WITHIN)
         .handle(handle);
     let http = server.http_builder();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(NEXT_HEAD_WITHIN);
     http.http2().timer(TokioTimer::new()).keep_alive_interval(KEEPALIVE_EVERY);
     server.serve(routes.into_make_service()).await
 }

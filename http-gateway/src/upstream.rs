@@ -157,3 +157,31 @@ pub(crate) fn nothing_recorded(status: &Status) -> bool {
     }
     is_servers_own_word && status.code() == Code::Unavailable
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// What tonic makes of a failure on this side of the connection.
+    #[derive(Debug, thiserror::Error)]
+    #[error("on the way")]
+    struct OnTheWay(#[source] Status);
+
+    #[test]
+    fn only_the_servers_word_or_a_failed_connection_prove_that_nothing_is_recorded() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let keepalive_failed = OnTheWay(Status::unavailable("keep-alive timed out"));
+        for (status, expected) in [
+            (Status::unavailable("the store is gone"), true),
+            (Status::from_error(Box::new(ConnectError(Box::new(refused)))), true),
+            (Status::from_error(Box::new(keepalive_failed)), false),
+            (Status::deadline_exceeded("no answer in time"), false),
+            (Status::cancelled("Timeout expired"), false),
+            (Status::internal("…"), false),
+        ] {
+            assert_eq!(nothing_recorded(&status), expected, "{status:?}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Bodies nobody foresaw: never a 5xx, and no word lost where a ticket is made.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -51,6 +53,34 @@ fn readable(ticket: CreateTicketRequest) -> String {
     texts.concat()
 }
 
+/// The server would refuse anything beyond the limits of the contract.
+fn keeps_the_limits(ticket: &CreateTicketRequest) {
+    let at_most = |text: &str, longest: usize| {
+        assert!(text.chars().count() <= longest, "longer than {longest}: {text}");
+        assert!(!text.contains(|c: char| c.is_control() && !"\n\t".contains(c)), "{text:?}");
+    };
+    let caller = ticket.caller.clone().unwrap_or_default();
+    let call = ticket.call.clone().unwrap_or_default();
+    for text in [caller.name, caller.department, caller.email, caller.login, call.call_id] {
+        at_most(&text, 255);
+    }
+    for number in [caller.phone, call.from_number, call.to_number] {
+        at_most(&number, 64);
+    }
+    at_most(&ticket.subject, 1_000);
+    at_most(&ticket.description, 60_000);
+    assert!(!ticket.description.trim().is_empty());
+    assert!(ticket.details.len() <= 50);
+    for detail in &ticket.details {
+        at_most(&detail.label, 100);
+        at_most(&detail.value, 4_000);
+        assert!(!detail.label.trim().is_empty() && !detail.value.trim().is_empty(), "{detail:?}");
+    }
+    let key = &ticket.idempotency_key;
+    assert!((1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert!(ticket.category_id != Some(0) && ticket.location_id != Some(0));
+}
+
 #[tokio::test]
 async fn a_corpus_of_odd_bodies_is_answered_with_a_sentence() {
     let world = World::new().await;
@@ -84,6 +114,7 @@ async fn a_corpus_of_odd_bodies_is_answered_with_a_sentence() {
     for body in bodies {
         for content_type in CONTENT_TYPES {
             post(&world, content_type, body.clone()).await;
+            world.asked().created.iter().for_each(keeps_the_limits);
         }
     }
 }
@@ -220,18 +251,23 @@ fn words(text: &str) -> Vec<&str> {
 
 #[test]
 fn no_word_is_lost_in_a_thousand_odd_json_bodies() {
+    let made = AtomicUsize::new(0);
     check(1_000, &fields(value()), &async |world, body| {
         let body = Value::Object(body).to_string();
         let status = post(world, "application/json", body.clone().into_bytes()).await;
         let mut tickets = world.asked().created;
         assert_eq!(status.as_deref() == Some("created"), tickets.len() == 1);
         if let Some(ticket) = tickets.pop() {
+            made.fetch_add(1, Ordering::Relaxed);
+            keeps_the_limits(&ticket);
             let read = readable(ticket);
             for word in words(&body) {
                 assert!(read.contains(word), "{word} of {body} is not in {read}");
             }
         }
     });
+    let made = made.into_inner();
+    assert!(made > 200, "only {made} bodies made a ticket: they prove little");
 }
 
 #[test]
@@ -241,6 +277,7 @@ fn no_word_is_lost_in_odd_forms() {
         let response = world.webhook().form(&pairs).send().await.unwrap();
         assert_eq!(response.status(), 200);
         if let Some(ticket) = world.asked().created.pop() {
+            keeps_the_limits(&ticket);
             let read = readable(ticket);
             for word in pairs.iter().flat_map(|(_, text)| words(text)) {
                 assert!(read.contains(word), "{word} of {pairs:?} is not in {read}");
@@ -254,5 +291,6 @@ fn any_bytes_under_any_type_are_answered() {
     let bodies = ((0..CONTENT_TYPES.len()), vec(any::<u8>(), 0..200));
     check(300, &bodies, &async |world, (content_type, body)| {
         post(world, CONTENT_TYPES[content_type], body).await;
+        world.asked().created.iter().for_each(keeps_the_limits);
     });
 }
