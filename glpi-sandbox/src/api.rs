@@ -43,6 +43,7 @@ pub(crate) fn router(premises: Arc<Premises>) -> Router {
         .route("/sandbox/state", get(control::state))
         .route("/sandbox/requests", get(control::requests))
         .route("/apirest.php", any(serve))
+        .route("/apirest.php/", any(serve))
         .route("/apirest.php/{*resource}", any(serve))
         .fallback(async || Answer::outside_the_api().into_response(false))
         .with_state(premises)

@@ -51,15 +51,26 @@ pub(crate) fn reference(value: Option<&Value>, default: i64) -> Result<i64, Refu
     }
 }
 
-/// Urgency or impact: 3 when outside 1 to 5, an exception when negative or
-/// not a number.
-pub(crate) fn level(value: Option<&Value>) -> Result<i64, Refusal> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(3) };
-    match number(value) {
-        None => Err(Refusal::Uncaught),
-        Some(level) if level < 0 => Err(Refusal::Uncaught),
-        Some(level @ 1..=5) => Ok(level),
-        Some(_) => Ok(3),
+/// Urgency or impact, which PHP truncates where it computes with them and
+/// MariaDB rounds when it stores them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) stored: i64,
+    pub(crate) computed_with: i64,
+}
+
+/// 3 when outside 1 to 5; an exception when negative or not a number.
+pub(crate) fn level(value: Option<&Value>) -> Result<Level, Refusal> {
+    const MEDIUM: Level = Level { stored: 3, computed_with: 3 };
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(MEDIUM) };
+    let stored = number(value).filter(|level| *level >= 0).ok_or(Refusal::Uncaught)?;
+    let computed_with = match value.as_f64() {
+        Some(fraction) => truncated(fraction),
+        None => stored,
+    };
+    match computed_with {
+        1..=5 => Ok(Level { stored, computed_with }),
+        _ => Ok(MEDIUM),
     }
 }
 
@@ -115,6 +126,11 @@ pub(crate) fn number(value: &Value) -> Option<i64> {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "that is the point")]
+fn truncated(number: f64) -> i64 {
+    number as i64
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "saturates, and then is out of range anyway")]
 fn rounded(number: f64) -> i64 {
     number.round() as i64
@@ -139,7 +155,7 @@ mod tests {
             (json!("haute"), Err(Refusal::Uncaught)),
             (json!(""), Err(Refusal::Uncaught)),
         ] {
-            assert_eq!(level(Some(&sent)), stored, "{sent}");
+            assert_eq!(level(Some(&sent)).map(|level| level.stored), stored, "{sent}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::faults::Operation;
 
@@ -28,6 +29,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     book: Mutex<Book>,
+    arrived: watch::Sender<u64>,
     now: AtomicUsize,
     most: AtomicUsize,
 }
@@ -53,7 +55,16 @@ impl Ledger {
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(now, Ordering::Relaxed);
         let number = self.book().write_down(request, operation);
+        self.arrived.send_if_modified(|arrived| {
+            *arrived = (number + 1).max(*arrived);
+            true
+        });
         InFlight { ledger: Arc::clone(self), number }
+    }
+
+    pub(crate) async fn wait_for(&self, arrived: u64) {
+        let enough = |so_far: &u64| *so_far >= arrived;
+        self.arrived.subscribe().wait_for(enough).await.expect("the sender is a field of `self`");
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {

@@ -155,6 +155,16 @@ impl Sandbox {
         self.premises.ledger.count(method, path)
     }
 
+    /// Waits until that many tickets have been created since the start.
+    pub async fn wait_for_tickets(&self, created: u64) {
+        self.premises.world.wait_for_tickets(created).await;
+    }
+
+    /// Waits until that many API requests have arrived since the start.
+    pub async fn wait_for_requests(&self, arrived: u64) {
+        self.premises.ledger.wait_for(arrived).await;
+    }
+
     /// Adds a fault to those already scripted.
     pub fn inject(&self, fault: Fault) {
         self.premises.faults.inject(fault);

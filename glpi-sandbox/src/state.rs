@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::coerce::{self, Refusal};
 use crate::message::{Language, Message};
@@ -39,6 +40,7 @@ pub(crate) struct World {
     sessions: Mutex<Sessions>,
     records: Mutex<Records>,
     opened: AtomicU64,
+    created: watch::Sender<u64>,
     time_zone: TimeZone,
     clock_ahead: SignedDuration,
     language: Language,
@@ -86,6 +88,7 @@ impl World {
             sessions: Mutex::new(Sessions { open: HashMap::new(), chance }),
             records: Mutex::new(Records::default()),
             opened: AtomicU64::new(0),
+            created: watch::Sender::new(0),
             time_zone: options.time_zone.clone(),
             clock_ahead: options.clock_ahead,
             language: options.language,
@@ -189,7 +192,12 @@ impl World {
         input: &Map<String, Value>,
     ) -> Result<Arc<Ticket>, Refusal> {
         let draft = self.draft_ticket(visitor, input)?;
-        Ok(self.records().insert(draft))
+        let ticket = self.records().insert(draft);
+        self.created.send_if_modified(|created| {
+            *created = ticket.order.max(*created);
+            true
+        });
+        Ok(ticket)
     }
 
     /// The same, but nothing is stored; the number is a lie.
@@ -236,6 +244,11 @@ impl World {
         let ticket = Arc::make_mut(records.tickets.get_mut(&id)?);
         ticket.date_mod = now;
         Some(change(ticket))
+    }
+
+    pub(crate) async fn wait_for_tickets(&self, created: u64) {
+        let enough = |so_far: &u64| *so_far >= created;
+        self.created.subscribe().wait_for(enough).await.expect("the sender is a field of `self`");
     }
 
     pub(crate) fn purge_ticket(&self, id: u64) -> bool {

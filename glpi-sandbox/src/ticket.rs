@@ -292,7 +292,7 @@ pub(crate) fn draft(
     let (name, content) = texts(input)?;
     let urgency = coerce::level(field("urgency"))?;
     let impact = coerce::level(field("impact"))?;
-    let computed = coerce::priority(urgency, impact);
+    let computed = coerce::priority(urgency.computed_with, impact.computed_with);
     let priority = if profile.may_set_priority() {
         coerce::integer(field("priority"), "priority", computed)?
     } else {
@@ -304,8 +304,8 @@ pub(crate) fn draft(
         name,
         content,
         status: coerce::integer(field("status"), "status", 1)?,
-        urgency,
-        impact,
+        urgency: urgency.stored,
+        impact: impact.stored,
         priority,
         kind: coerce::integer(field("type"), "type", 1)?,
         category: coerce::reference(field("itilcategories_id"), 0)?,

@@ -22,8 +22,11 @@ pub(super) fn users(ask: &Ask<'_>, visitor: &Visitor, path: &[&str]) -> Answer {
         return ask.no_right();
     }
     if let [id, "UserEmail"] = path {
-        let user = id.parse().ok().and_then(seed::user_by_id);
-        let rows = user.into_iter().filter_map(email_row).collect();
+        let emails = seed::USERS.iter().filter_map(|user| Some((user.id, user.email?)));
+        let rows =
+            emails.enumerate().map(|(index, (user, email))| email_row(index + 1, user, email));
+        let of_user = |row: &Row| row.get("users_id").and_then(Value::as_u64) == id.parse().ok();
+        let rows = rows.filter(of_user).collect();
         return list(ask, "UserEmail", rows);
     }
     let rows = seed::USERS.iter().map(user_row).collect();
@@ -122,12 +125,12 @@ fn user_row(user: &User) -> Row {
     ])
 }
 
-fn email_row(user: &'static User) -> Option<Row> {
-    Some(Row::of([
-        ("id", user.id.into()),
-        ("users_id", user.id.into()),
+fn email_row(id: usize, user: u64, email: &str) -> Row {
+    Row::of([
+        ("id", id.into()),
+        ("users_id", user.into()),
         ("is_default", 1.into()),
         ("is_dynamic", 0.into()),
-        ("email", user.email?.into()),
-    ]))
+        ("email", email.into()),
+    ])
 }
