@@ -38,7 +38,7 @@ mod tests {
     fn reads_the_units_of_the_specification() {
         assert_eq!(parse("4500m"), Some(Duration::from_millis(4500)));
         assert_eq!(parse("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(parse("1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse("1H"), Some(Duration::from_hours(1)));
         for wrong in ["", "S", "5", "5X", "-5S", "123456789S", "5é"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -1,0 +1,6 @@
+//! The contract over real sockets, the real binary under SIGKILL.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod contract;
+mod crash;
+mod world;

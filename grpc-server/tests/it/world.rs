@@ -1,0 +1,90 @@
+//! A server of the contract in this process, with a sandbox for GLPI and a temporary outbox.
+
+use std::time::Duration;
+
+use glpi_sandbox::{Options, Sandbox};
+use grpc_server::{Config, Server};
+use service_kit::{Shutdown, config::Source};
+use tempfile::TempDir;
+use ticketing_proto::v1::{
+    CreateTicketRequest, operations_service_client::OperationsServiceClient,
+    ticketing_service_client::TicketingServiceClient,
+};
+use tonic::transport::Channel;
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) channel: Channel,
+    pub(crate) shutdown: Shutdown,
+    _directory: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(extra: &[(&str, &str)]) -> Self {
+        service_kit::install_tls_provider();
+        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", directory.path().join("outbox.db").display());
+        let mut environment = settings(&sandbox, &store);
+        environment.retain(|(name, _)| extra.iter().all(|(other, _)| name != other));
+        environment.extend(extra.iter().map(|(name, value)| pair(name, value)));
+        let source = Source::new(environment, None).unwrap();
+        let config = Config::from_source(&source);
+        source.finish().unwrap();
+
+        let server = Server::bind(config).await.unwrap();
+        let address = server.local_addr().unwrap();
+        let shutdown = Shutdown::new();
+        let running = shutdown.clone();
+        shutdown.spawn(async move { server.run(running).await.unwrap() });
+        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        Self { sandbox, channel, shutdown, _directory: directory }
+    }
+
+    pub(crate) fn tickets(&self) -> TicketingServiceClient<Channel> {
+        TicketingServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn operations(&self) -> OperationsServiceClient<Channel> {
+        OperationsServiceClient::new(self.channel.clone())
+    }
+
+    /// Stops in order; true if everything ended in time.
+    pub(crate) async fn stop(&self) -> bool {
+        self.shutdown.begin();
+        self.shutdown.finish(Duration::from_secs(20)).await
+    }
+}
+
+/// Settings for a server beside that sandbox: any port, short times.
+pub(crate) fn settings(sandbox: &Sandbox, store: &str) -> Vec<(String, String)> {
+    [
+        ("GLPI_URL", sandbox.url().as_str()),
+        ("GLPI_APP_TOKEN", "sandbox-app-token"),
+        ("GLPI_USER_TOKEN", "sandbox-user-token"),
+        ("GLPI_REQUEST_TIMEOUT", "500ms"),
+        ("GLPI_CONNECT_TIMEOUT", "250ms"),
+        ("GLPI_SLOWEST_REQUEST", "900ms"),
+        ("AUTOMATGLPI_GRPC_LISTEN", "127.0.0.1:0"),
+        ("AUTOMATGLPI_STORE", store),
+    ]
+    .into_iter()
+    .map(|(name, value)| pair(name, value))
+    .collect()
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+pub(crate) fn call(key: &str, description: &str) -> CreateTicketRequest {
+    CreateTicketRequest {
+        description: description.into(),
+        idempotency_key: key.into(),
+        ..CreateTicketRequest::default()
+    }
+}
