@@ -17,6 +17,8 @@ use secrecy::SecretString;
 
 use crate::settings::{self, Setting};
 
+mod layers;
+
 /// Where settings come from.
 #[derive(Debug)]
 pub struct Source {
@@ -55,27 +57,42 @@ pub struct Effective {
 /// Shown instead of a secret.
 const MASKED: &str = "••••";
 
-/// A mistyped name is corrected if a known one is at most this many letters away.
-const NEAREST: usize = 4;
-
 impl Source {
-    /// Reads the process's environment and the file that `flag`, or else `AUTOMATGLPI_CONFIG`,
-    /// names.
+    /// Reads the process's environment and the file that `flag` (of `--config`), or else
+    /// `AUTOMATGLPI_CONFIG`, names. Nothing else in the product reads the environment.
     pub fn from_process(flag: Option<&Path>) -> Result<Self, ConfigError> {
-        let environment: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let named = environment
-            .iter()
-            .find(|(name, value)| name == settings::AUTOMATGLPI_CONFIG.name && !value.is_empty())
-            .map(|(_, path)| PathBuf::from(path));
-        let file = flag.map(Path::to_owned).or(named).map(|path| {
-            let text = fs::read_to_string(&path).map_err(|error| {
-                ConfigError(vec![format!("cannot read {}: {error}", path.display())])
-            })?;
-            Ok((path, text))
+        let mut environment = Vec::new();
+        let mut illegible = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            // All our names are ASCII, so one that is not Unicode is not ours.
+            let Some(name) = name.to_str().map(str::to_owned) else { continue };
+            match value.to_str() {
+                Some(value) => environment.push((name, value.to_owned())),
+                None if layers::is_ours(&name) => illegible.push(name),
+                None => {}
+            }
+        }
+
+        let variable = settings::AUTOMATGLPI_CONFIG.name;
+        let named = environment.iter().find(|(name, value)| name == variable && !value.is_empty());
+        let path = flag.map(Path::to_owned).or_else(|| named.map(|(_, path)| path.into()));
+        let named_by = if flag.is_some() { "--config" } else { variable };
+        let file = path.map(|path| match fs::read_to_string(&path) {
+            Ok(text) => Ok((path, text)),
+            Err(error) => Err(ConfigError(vec![format!(
+                "{named_by} names a file that cannot be read: {}: {error}",
+                path.display()
+            )])),
         });
-        Self::new(environment, file.transpose()?)
+
+        let source = Self::new(environment, file.transpose()?)?;
+        for name in illegible {
+            source.problem(format!("{name} (environment) should be Unicode text"));
+        }
+        Ok(match flag {
+            Some(path) => source.with(&settings::AUTOMATGLPI_CONFIG, path.display().to_string()),
+            None => source,
+        })
     }
 
     /// Reads these variables and this file.
@@ -108,17 +125,15 @@ impl Source {
     /// As [`Self::text`]; noted as missing if there is neither.
     pub fn required_text(&self, setting: &Setting) -> String {
         self.text(setting).unwrap_or_else(|| {
-            let (table, key) = setting.file_key();
-            let place = table.map_or(key.clone(), |table| format!("[{table}] {key}"));
-            let problem = format!("{} is missing (in a file: {place})", setting.name);
-            self.problems.borrow_mut().push(problem);
+            let place = layers::file_name(setting);
+            self.problem(format!("{} is missing (in a file: {place})", setting.name));
             String::new()
         })
     }
 
-    /// The setting's secret, if it is set.
+    /// The setting's secret, if it is set. Never empty.
     pub fn secret(&self, setting: &Setting) -> Option<SecretString> {
-        self.text(setting).map(SecretString::from)
+        self.text(setting).filter(|text| !text.is_empty()).map(SecretString::from)
     }
 
     /// As [`Self::secret`]; noted as missing if it is not set.
@@ -137,7 +152,8 @@ impl Source {
 
     /// The setting's duration, such as `4s`, `500ms`, `30d`. The setting must have a default.
     pub fn duration(&self, setting: &Setting) -> Duration {
-        let parsed = self.text(setting).and_then(|text| humantime::parse_duration(&text).ok());
+        let parsed =
+            self.text(setting).and_then(|text| humantime::parse_duration(text.trim()).ok());
         parsed.unwrap_or_else(|| {
             self.wrong(setting, "a duration such as 4s, 500ms or 30d");
             Duration::ZERO
@@ -169,8 +185,7 @@ impl Source {
             Some(value) => (format!(" “{}”", value.text), value.origin.as_str()),
             None => (String::new(), "default"),
         };
-        let problem = format!("{}{shown} ({origin}) should be {expected}", setting.name);
-        self.problems.borrow_mut().push(problem);
+        self.problem(format!("{}{shown} ({origin}) should be {expected}", setting.name));
     }
 
     /// Tells everything that was found wrong.
@@ -198,201 +213,7 @@ impl Source {
         settings::ALL.iter().map(effective).collect()
     }
 
-    fn with_environment(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        let ours = environment.into_iter().filter(|(name, value)| {
-            let is_ours = name.starts_with("AUTOMATGLPI_") || name.starts_with("GLPI_");
-            // Tests are told of their database by such a name.
-            is_ours && !name.starts_with("AUTOMATGLPI_TEST_") && !value.is_empty()
-        });
-        for (name, value) in ours {
-            if let Some(setting) = known(&name) {
-                self.set(setting, value, "environment".into());
-            } else if let Some(setting) = name.strip_suffix("_FILE").and_then(known_secret) {
-                self.set_from_file(setting, &name, &value);
-            } else {
-                let names = settings::ALL.iter().map(|setting| setting.name.to_owned());
-                self.unknown(&format!("{name} (environment)"), &name, names);
-            }
-        }
-        self
-    }
-
-    fn with_file(mut self, path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            ConfigError(vec![format!("{} is not TOML: {}", path.display(), error.message())])
-        })?;
-        for (key, value) in table {
-            match value {
-                toml::Value::Table(section) => {
-                    for (inner, value) in section {
-                        self.set_file_key(path, Some(&key), &inner, &value);
-                    }
-                }
-                value => self.set_file_key(path, None, &key, &value),
-            }
-        }
-        Ok(self)
-    }
-
-    fn set_file_key(&mut self, path: &Path, table: Option<&str>, key: &str, value: &toml::Value) {
-        let is_named = |setting: &&Setting| setting.file_key() == (static_table(table), key.into());
-        let origin = format!("{}, {}", path.display(), place(table, key));
-        let known_table = table.is_none() || table == Some("glpi");
-        if let Some(setting) = settings::ALL.iter().filter(|_| known_table).find(is_named) {
-            let text = match value {
-                toml::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            // The environment stands above the file.
-            if !text.is_empty() && !self.values.contains_key(setting.name) {
-                self.set(setting, text, origin);
-            }
-            return;
-        }
-        let file_secret = key.strip_suffix("_file").and_then(|stem| {
-            settings::ALL
-                .iter()
-                .filter(|setting| known_table && setting.secret)
-                .find(|setting| setting.file_key() == (static_table(table), stem.to_owned()))
-        });
-        if let (Some(setting), toml::Value::String(file)) = (file_secret, value) {
-            if !self.values.contains_key(setting.name) {
-                self.set_from_file(setting, &origin, file);
-            }
-            return;
-        }
-        let names = settings::ALL.iter().map(|setting| {
-            let (table, key) = setting.file_key();
-            place(table, &key)
-        });
-        self.unknown(&origin, &place(table, key), names);
-    }
-
-    fn set(&mut self, setting: &Setting, text: String, origin: String) {
-        if let Some(earlier) = self.values.get(setting.name) {
-            let problem = format!("{} is set twice: {} and {origin}", setting.name, earlier.origin);
-            self.problems.borrow_mut().push(problem);
-            return;
-        }
-        self.values.insert(setting.name, Value { text, origin });
-    }
-
-    fn set_from_file(&mut self, setting: &Setting, name: &str, file: &str) {
-        match fs::read_to_string(file) {
-            Ok(text) => {
-                let text = text.trim_end_matches(['\n', '\r']).to_owned();
-                self.set(setting, text, format!("file named by {name}"));
-            }
-            Err(error) => {
-                let problem = format!("{name} names a file that cannot be read: {error}");
-                self.problems.borrow_mut().push(problem);
-            }
-        }
-    }
-
-    fn unknown(&self, shown: &str, name: &str, names: impl Iterator<Item = String>) {
-        let nearest = names
-            .map(|known| (strsim::damerau_levenshtein(&known, name), known))
-            .min()
-            .filter(|(distance, _)| *distance <= NEAREST);
-        let hint = nearest.map(|(_, known)| format!("; did you mean {known}?"));
-        let problem = format!("{shown} is not a setting{}", hint.unwrap_or_default());
+    fn problem(&self, problem: String) {
         self.problems.borrow_mut().push(problem);
-    }
-}
-
-fn known(name: &str) -> Option<&'static Setting> {
-    settings::ALL.iter().find(|setting| setting.name == name)
-}
-
-fn known_secret(name: &str) -> Option<&'static Setting> {
-    known(name).filter(|setting| setting.secret)
-}
-
-fn static_table(table: Option<&str>) -> Option<&'static str> {
-    table.map(|_| "glpi")
-}
-
-fn place(table: Option<&str>, key: &str) -> String {
-    table.map_or_else(|| key.to_owned(), |table| format!("[{table}] {key}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret as _;
-
-    use super::*;
-
-    fn source(environment: &[(&str, &str)], file: Option<&str>) -> Source {
-        let environment =
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let file = file.map(|text| (PathBuf::from("sample.toml"), text.to_owned()));
-        Source::new(environment, file).unwrap()
-    }
-
-    #[test]
-    fn the_environment_stands_above_the_file_and_the_file_above_the_default() {
-        let file = "answer_within = \"2s\"\nlanguage = \"en\"\n[glpi]\nurl = \"https://glpi\"";
-        let source = source(&[("AUTOMATGLPI_LANGUAGE", "de")], Some(file));
-        assert_eq!(source.text(&settings::AUTOMATGLPI_LANGUAGE).unwrap(), "de");
-        assert_eq!(source.duration(&settings::AUTOMATGLPI_ANSWER_WITHIN).as_secs(), 2);
-        assert_eq!(source.required_text(&settings::GLPI_URL), "https://glpi");
-        assert_eq!(source.duration(&settings::GLPI_REQUEST_TIMEOUT).as_secs(), 10);
-        assert_eq!(source.finish(), Ok(()));
-    }
-
-    #[test]
-    fn everything_wrong_is_told_at_once_with_its_place() {
-        let environment = [
-            ("GLPI_URI", "x"),
-            ("AUTOMATGLPI_ANSWER_WITHIN", "soon"),
-            ("AUTOMATGLPI_HTTP_LISTEN", "8080"),
-        ];
-        let source =
-            source(&environment, Some("langage = \"fr\"\n[glpi]\nmax_in_flight = \"many\""));
-        source.duration(&settings::AUTOMATGLPI_ANSWER_WITHIN);
-        source.addr(&settings::AUTOMATGLPI_HTTP_LISTEN);
-        source.parse::<usize>(&settings::GLPI_MAX_IN_FLIGHT, "a number");
-        source.required_secret(&settings::GLPI_APP_TOKEN);
-        let ConfigError(problems) = source.finish().unwrap_err();
-        assert_eq!(
-            problems,
-            [
-                "GLPI_URI (environment) is not a setting; did you mean GLPI_URL?",
-                "sample.toml, langage is not a setting; did you mean language?",
-                "AUTOMATGLPI_ANSWER_WITHIN “soon” (environment) should be a duration such as 4s, 500ms or 30d",
-                "AUTOMATGLPI_HTTP_LISTEN “8080” (environment) should be an address and port such as 127.0.0.1:8080",
-                "GLPI_MAX_IN_FLIGHT “many” (sample.toml, [glpi] max_in_flight) should be a number",
-                "GLPI_APP_TOKEN is missing (in a file: [glpi] app_token)",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_secret_comes_from_a_file_and_is_never_shown() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "s3cret\n").unwrap();
-        let path = file.path().to_str().unwrap();
-        let source = source(&[("GLPI_APP_TOKEN_FILE", path)], None);
-        assert_eq!(source.required_secret(&settings::GLPI_APP_TOKEN).expose_secret(), "s3cret");
-        source.wrong(&settings::GLPI_APP_TOKEN, "something else");
-        let told = format!("{:?} {:?} {:?}", source.effective(), source, source.finish());
-        assert!(!told.contains("s3cret"), "{told}");
-        assert!(told.contains(MASKED));
-    }
-
-    #[test]
-    fn a_secret_set_twice_is_refused() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let path = file.path().to_str().unwrap();
-        fs::write(file.path(), "b").unwrap();
-        let source = source(&[("GLPI_APP_TOKEN", "a"), ("GLPI_APP_TOKEN_FILE", path)], None);
-        assert!(source.finish().unwrap_err().to_string().contains("set twice"));
-    }
-
-    #[test]
-    fn an_empty_variable_is_unset() {
-        let source = source(&[("AUTOMATGLPI_LANGUAGE", "")], None);
-        assert_eq!(source.text(&settings::AUTOMATGLPI_LANGUAGE).unwrap(), "fr");
     }
 }

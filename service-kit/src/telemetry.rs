@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::{config::Source, settings};
 
@@ -22,7 +22,7 @@ impl Config {
     /// Reads it; what is wrong is noted in the source.
     pub fn from_source(source: &Source) -> Self {
         let filter = source.required_text(&settings::AUTOMATGLPI_LOG);
-        if EnvFilter::try_new(&filter).is_err() {
+        if !is_filter(&filter) {
             source.wrong(&settings::AUTOMATGLPI_LOG, "a level or filter such as info,tonic=warn");
         }
         let format = source.required_text(&settings::AUTOMATGLPI_LOG_FORMAT);
@@ -31,6 +31,14 @@ impl Config {
         }
         Self { filter, json: format == "json" }
     }
+}
+
+/// A bare word must be a level: `tracing` would take a mistyped one for the name of a module, and
+/// log nothing else.
+fn is_filter(filter: &str) -> bool {
+    let is_clear =
+        |part: &str| part.contains(['=', '[']) || part.trim().parse::<LevelFilter>().is_ok();
+    EnvFilter::try_new(filter).is_ok() && filter.split(',').all(is_clear)
 }
 
 /// Begins to log. Once per process.
