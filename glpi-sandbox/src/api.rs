@@ -29,7 +29,7 @@ use crate::ledger::Request;
 use crate::message::Message;
 use crate::sandbox::Premises;
 use crate::server::Line;
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 use crate::{board, control, pages};
 
 /// nginx's `client_max_body_size` where the exchanges were recorded.
@@ -122,9 +122,9 @@ async fn lock_session(
     premises: &Premises,
     call: &Call,
 ) -> Option<tokio::sync::OwnedMutexGuard<()>> {
-    let gate = premises.world.gate(call.session_token()?)?;
-    let lock = gate.lock_owned().await;
-    call.writes_session().then_some(lock)
+    let lock = premises.world.sessions.lock(call.session_token()?)?;
+    let held = lock.lock_owned().await;
+    call.writes_session().then_some(held)
 }
 
 /// The answer of a GLPI that did not get as far as the work.
@@ -135,7 +135,6 @@ fn instead_of_work(premises: &Premises, call: &Call, kind: &Kind) -> Option<Answ
         Kind::Empty200 => Answer::empty(),
         Kind::Status { code } => Answer::nginx(*code),
         Kind::Maintenance => Answer::page(pages::maintenance()),
-        Kind::MysqlError => Answer::page(pages::mysql_error()),
         Kind::ApiDisabled => ask.undocumented(400, "ERROR", Message::ApiDisabled),
         Kind::IpNotAllowed => {
             let text = format!("{} (127.0.0.1)", ask.language.say(Message::NotAllowedIp));
@@ -146,7 +145,7 @@ fn instead_of_work(premises: &Premises, call: &Call, kind: &Kind) -> Option<Answ
         Kind::DbGone if writes => {
             Answer::json(400, &json!(["ERROR_GLPI_ADD", "MySQL server has gone away"]))
         }
-        Kind::DbGone => Answer::page(pages::mysql_error()),
+        Kind::DbGone | Kind::MysqlError => Answer::page(pages::mysql_error()),
         _ => return None,
     })
 }
@@ -164,7 +163,7 @@ async fn work(premises: &Arc<Premises>, call: Call, trouble: Option<&Kind>) -> A
             finished.await.unwrap_or_else(|_panic| Answer::nginx(502))
         }
         Some(Kind::ExpiredSession) => {
-            premises.world.close_all_sessions();
+            premises.world.sessions.close_all();
             answer(premises, &call, Twist::None)
         }
         Some(Kind::NoCreateRight) => answer(premises, &call, Twist::NoCreateRight),

@@ -1,4 +1,4 @@
-//! What PHP and MariaDB make of the values a client sends.
+//! What PHP and the database make of the values a client sends.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::message::Message;
 pub(crate) enum Refusal {
     /// An exception nobody catches: 200 with an empty body.
     Uncaught,
-    /// MariaDB's words, passed on to the client as they are.
+    /// The database's words, passed on to the client as they are.
     Sql(String),
     /// GLPI's words.
     Said(Message),
@@ -28,7 +28,7 @@ pub(crate) fn text(value: Option<&Value>) -> Result<String, Refusal> {
     }
 }
 
-/// An integer column that GLPI passes to MariaDB unseen.
+/// An integer column that GLPI passes to the database unseen.
 pub(crate) fn integer(value: Option<&Value>, column: &str, default: i64) -> Result<i64, Refusal> {
     match value {
         None | Some(Value::Null) => Ok(default),
@@ -52,7 +52,7 @@ pub(crate) fn reference(value: Option<&Value>, default: i64) -> Result<i64, Refu
 }
 
 /// Urgency or impact, which PHP truncates where it computes with them and
-/// MariaDB rounds when it stores them.
+/// the database rounds when it stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
     pub(crate) stored: i64,

@@ -51,8 +51,8 @@ pub(crate) async fn state(State(premises): State<Arc<Premises>>) -> Json<Value> 
     Json(json!({
         "tickets": world.tickets(),
         "followups": world.followups(),
-        "sessions_open": world.open_sessions(),
-        "sessions_opened": world.opened_sessions(),
+        "sessions_open": world.sessions.count(),
+        "sessions_opened": world.sessions.ever_opened(),
         "requests_total": ledger.total(),
         "max_concurrent": ledger.max_concurrent(),
         "by_operation": ledger.by_operation(),

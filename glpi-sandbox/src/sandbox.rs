@@ -126,12 +126,12 @@ impl Sandbox {
 
     /// How many sessions are open now.
     pub fn sessions(&self) -> usize {
-        self.premises.world.open_sessions()
+        self.premises.world.sessions.count()
     }
 
     /// How many sessions were ever opened.
     pub fn sessions_opened(&self) -> u64 {
-        self.premises.world.opened_sessions()
+        self.premises.world.sessions.ever_opened()
     }
 
     /// The last 10,000 API requests, oldest first.

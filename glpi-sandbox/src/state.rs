@@ -1,7 +1,6 @@
-//! What the sandbox's GLPI remembers: sessions, tickets, follow-ups.
+//! What the sandbox's GLPI remembers: sessions, tickets, follow-ups; and its clock.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::tz::TimeZone;
@@ -11,11 +10,12 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::coerce::{self, Refusal};
-use crate::message::{Language, Message};
+use crate::draft::{self, Draft};
+use crate::message::Message;
 use crate::sandbox::Options;
-use crate::seed::{self, User};
+use crate::sessions::{Sessions, Visitor};
 use crate::text;
-use crate::ticket::{self, Actor, Draft, Role, Ticket};
+use crate::ticket::{Actor, Role, Ticket};
 
 /// A follow-up as GLPI holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,39 +37,11 @@ pub struct Followup {
 /// Two locks, each held for as long as it takes to touch memory.
 #[derive(Debug)]
 pub(crate) struct World {
-    sessions: Mutex<Sessions>,
+    pub(crate) sessions: Sessions,
     records: Mutex<Records>,
-    opened: AtomicU64,
     created: watch::Sender<u64>,
     time_zone: TimeZone,
     clock_ahead: SignedDuration,
-    language: Language,
-}
-
-#[derive(Debug)]
-struct Sessions {
-    open: HashMap<String, Session>,
-    chance: fastrand::Rng,
-}
-
-#[derive(Debug)]
-struct Session {
-    user: &'static User,
-    entity: u64,
-    recursive: bool,
-    entity_changed: bool,
-    gate: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// Who makes a request: a session as it was when the request came.
-#[derive(Clone, Debug)]
-pub(crate) struct Visitor {
-    pub(crate) token: String,
-    pub(crate) user: &'static User,
-    pub(crate) entity: u64,
-    pub(crate) recursive: bool,
-    pub(crate) entity_changed: bool,
-    pub(crate) language: Language,
 }
 
 #[derive(Debug, Default)]
@@ -78,20 +50,18 @@ struct Records {
     last_ticket: u64,
     created: u64,
     followups: Vec<Followup>,
+    last_followup: u64,
     last_link: u64,
 }
 
 impl World {
     pub(crate) fn new(options: &Options) -> Self {
-        let chance = fastrand::Rng::with_seed(options.seed);
         Self {
-            sessions: Mutex::new(Sessions { open: HashMap::new(), chance }),
+            sessions: Sessions::new(options),
             records: Mutex::new(Records::default()),
-            opened: AtomicU64::new(0),
             created: watch::Sender::new(0),
             time_zone: options.time_zone.clone(),
             clock_ahead: options.clock_ahead,
-            language: options.language,
         }
     }
 
@@ -117,73 +87,6 @@ impl World {
         let instant = self.time_zone.to_timestamp(here).ok()?;
         Some(instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
     }
-
-    // Sessions
-
-    /// Opens a session for `user` and returns its token.
-    pub(crate) fn open_session(&self, user: &'static User) -> String {
-        self.opened.fetch_add(1, Ordering::Relaxed);
-        let mut sessions = self.sessions();
-        let token: String = (0..26).map(|_| sessions.chance.digit(32)).collect();
-        let session = Session {
-            user,
-            entity: 0,
-            recursive: true,
-            entity_changed: false,
-            gate: Arc::default(),
-        };
-        sessions.open.insert(token.clone(), session);
-        token
-    }
-
-    pub(crate) fn visitor(&self, token: &str) -> Option<Visitor> {
-        let sessions = self.sessions();
-        let session = sessions.open.get(token)?;
-        Some(Visitor {
-            token: token.to_owned(),
-            user: session.user,
-            entity: session.entity,
-            recursive: session.recursive,
-            entity_changed: session.entity_changed,
-            language: session.user.language.unwrap_or(self.language),
-        })
-    }
-
-    /// PHP's lock on the session's file.
-    pub(crate) fn gate(&self, token: &str) -> Option<Arc<tokio::sync::Mutex<()>>> {
-        self.sessions().open.get(token).map(|session| Arc::clone(&session.gate))
-    }
-
-    pub(crate) fn close_session(&self, token: &str) -> bool {
-        self.sessions().open.remove(token).is_some()
-    }
-
-    pub(crate) fn close_all_sessions(&self) {
-        self.sessions().open.clear();
-    }
-
-    pub(crate) fn open_sessions(&self) -> usize {
-        self.sessions().open.len()
-    }
-
-    pub(crate) fn opened_sessions(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
-    }
-
-    /// Moves a session to another entity, for whoever shares it.
-    pub(crate) fn change_entity(&self, token: &str, entity: u64, recursive: bool) -> bool {
-        if !seed::ENTITIES.iter().any(|known| known.id == entity) {
-            return false;
-        }
-        let mut sessions = self.sessions();
-        let Some(session) = sessions.open.get_mut(token) else { return false };
-        session.entity = entity;
-        session.recursive = recursive;
-        session.entity_changed = true;
-        true
-    }
-
-    // Tickets
 
     /// Stores a ticket read from a client's `input` and returns it.
     pub(crate) fn add_ticket(
@@ -219,7 +122,7 @@ impl World {
         input: &Map<String, Value>,
     ) -> Result<Draft, Refusal> {
         let entity = visitor.entity_of(input)?;
-        ticket::draft(input, visitor.user.id, visitor.user.profile, entity, &self.now())
+        draft::read(input, visitor.user.id, visitor.user.profile, entity, &self.now())
     }
 
     pub(crate) fn ticket(&self, id: u64) -> Option<Arc<Ticket>> {
@@ -288,8 +191,6 @@ impl World {
         self.records().tickets.len()
     }
 
-    // Follow-ups
-
     /// Adds a follow-up, unless there is no such ticket or nothing is said.
     pub(crate) fn add_followup(
         &self,
@@ -316,7 +217,8 @@ impl World {
             date: self.now(),
         };
         let mut records = self.records();
-        let id = records.followups.last().map_or(0, |last| last.id) + 1;
+        records.last_followup += 1;
+        let id = records.last_followup;
         if store {
             records.followups.push(Followup { id, ..followup });
         }
@@ -325,10 +227,6 @@ impl World {
 
     pub(crate) fn followups(&self) -> Vec<Followup> {
         self.records().followups.clone()
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
@@ -384,28 +282,5 @@ fn clone_of(source: &Ticket, draft: Ticket, given: &Map<String, Value>) -> Ticke
         date_creation: draft.date_creation,
         date_mod: draft.date_mod,
         ..source.clone()
-    }
-}
-
-impl Visitor {
-    /// Whether the ticket is in the session's entities and concerns its user.
-    pub(crate) fn sees(&self, ticket: &Ticket) -> bool {
-        self.in_active_entity(ticket.entity)
-            && (!self.user.profile.sees_only_its_own() || ticket.has_party(self.user.id))
-    }
-
-    fn in_active_entity(&self, entity: u64) -> bool {
-        seed::entities_from(self.entity, self.recursive).any(|active| active == entity)
-    }
-
-    /// The entity of a ticket to be: the session's own unless it names one.
-    fn entity_of(&self, input: &Map<String, Value>) -> Result<u64, Refusal> {
-        let Some(wanted) = input.get("entities_id").filter(|value| !value.is_null()) else {
-            return Ok(self.entity);
-        };
-        coerce::number(wanted)
-            .and_then(|entity| u64::try_from(entity).ok())
-            .filter(|entity| self.in_active_entity(*entity))
-            .ok_or(Refusal::Said(Message::NoRight))
     }
 }

@@ -142,7 +142,7 @@ fn next_tag(text: &str) -> Option<(usize, &str)> {
     })
 }
 
-/// Appends `text` without case and accents, as MariaDB's collation compares.
+/// Appends `text` without case and accents, as the database's collation compares.
 pub(crate) fn fold_into(folded: &mut String, text: &str) {
     if text.is_ascii() {
         folded.push_str(text);

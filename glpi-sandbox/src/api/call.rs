@@ -9,7 +9,7 @@ use crate::faults::Operation;
 use crate::message::{Language, Message};
 use crate::parameters::{self, Parameters};
 use crate::sandbox::Premises;
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 
 #[derive(Debug)]
 pub(super) struct Call {
@@ -250,7 +250,7 @@ impl Ask<'_> {
         let Some(token) = self.call.session_token().filter(|token| !token.is_empty()) else {
             return Err(self.error(400, "ERROR_SESSION_TOKEN_MISSING", Message::SessionMissing));
         };
-        self.premises.world.visitor(token).ok_or_else(|| {
+        self.premises.world.sessions.visitor(token).ok_or_else(|| {
             self.undocumented(401, "ERROR_SESSION_TOKEN_INVALID", Message::SessionInvalid)
         })
     }

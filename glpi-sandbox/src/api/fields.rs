@@ -78,7 +78,7 @@ pub(super) const TICKET: &[Field<Ticket>] = &[
     cheap(19, |t| Found::Date(&t.date_mod)),
     field(21, |t| Found::Text((&t.content).into())),
     field(22, |t| Found::Several(t_user(t.recipient).into_iter().collect())),
-    field(34, |t| emails(t)),
+    field(34, emails),
     field(66, |t| people(t, Role::Observer)),
     field(71, |t| groups(t, Role::Requester)),
     field(80, |t| other(seed::ENTITIES, i64::try_from(t.entity).unwrap_or(0))),

@@ -4,7 +4,8 @@ use super::call::{Ask, Twist};
 use super::list::{self, Row};
 use super::write::{self, Added};
 use crate::answer::Answer;
-use crate::state::{Followup, Visitor};
+use crate::sessions::Visitor;
+use crate::state::Followup;
 
 /// `POST /ITILFollowup`. Below a ticket's path the input must name the ticket
 /// all the same.

@@ -6,7 +6,7 @@ use super::call::Ask;
 use super::list::{self, Row};
 use crate::answer::Answer;
 use crate::seed::{self, Item, User};
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 use crate::text;
 
 /// `GET /Itemtype` and `GET /Itemtype/:id` of the small tables.

@@ -138,7 +138,7 @@ fn row_cell<'a>(row: &'a Row, name: &str) -> Option<Cell<'a>> {
     })
 }
 
-/// Orders as MariaDB does: nothing first, numbers by value, texts folded.
+/// Orders as the database does: nothing first, numbers by value, texts folded.
 pub(super) fn sort_key(cell: Cell<'_>) -> (i64, Cow<'static, str>) {
     match cell {
         Cell::Null => (i64::MIN, Cow::Borrowed("")),
@@ -163,15 +163,11 @@ impl Range {
             let (start, last) = range.split_once('-')?;
             Some((start.parse::<usize>().ok()?, last.parse::<usize>().ok()?))
         });
-        match parsed {
-            Some((start, last)) => {
-                Ok(Self { start, length: (last.saturating_add(1)).saturating_sub(start) })
-            }
-            None => {
-                let text = "range must be in format : [start-end] with integers";
-                Err(ask.error_saying(400, "ERROR", text))
-            }
-        }
+        let Some((start, last)) = parsed else {
+            let text = "range must be in format : [start-end] with integers";
+            return Err(ask.error_saying(400, "ERROR", text));
+        };
+        Ok(Self { start, length: last.saturating_add(1).saturating_sub(start) })
     }
 
     /// `0-1/86`, and `0--1/0` when there is nothing.

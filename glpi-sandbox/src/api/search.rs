@@ -11,7 +11,7 @@ use super::list::{self, Range, Row};
 use crate::answer::Answer;
 use crate::message::Message;
 use crate::seed;
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 use crate::text;
 use crate::ticket::Cell;
 

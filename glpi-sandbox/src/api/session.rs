@@ -8,7 +8,7 @@ use crate::coerce;
 use crate::faults::Kind;
 use crate::message::Message;
 use crate::seed::{self, Profile, User};
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 use crate::text;
 
 /// The right to create, a bit of a profile's rights.
@@ -18,7 +18,7 @@ const CREATE: u32 = 4;
 pub(super) fn open(ask: &Ask<'_>) -> Answer {
     let world = &ask.premises.world;
     if let Some(old) = ask.call.session_token() {
-        world.close_session(old);
+        world.sessions.close(old);
     }
     if let Err(answer) = ask.check_app_token() {
         return answer;
@@ -27,11 +27,11 @@ pub(super) fn open(ask: &Ask<'_>) -> Answer {
         Ok(user) => user,
         Err(answer) => return answer,
     };
-    let token = world.open_session(user);
+    let token = world.sessions.open(user);
     if !ask.call.flag("get_full_session", false) {
         return Answer::json(200, &json!({ "session_token": token }));
     }
-    let session = world.visitor(&token).map(|visitor| full_session(ask, &visitor));
+    let session = world.sessions.visitor(&token).map(|visitor| full_session(ask, &visitor));
     Answer::json(200, &json!({ "session_token": token, "session": session }))
 }
 
@@ -57,7 +57,7 @@ fn log_in(ask: &Ask<'_>) -> Result<&'static User, Answer> {
 /// The answer to a request about the session, if it is one.
 pub(super) fn answer(ask: &Ask<'_>, visitor: &Visitor, resource: &str) -> Option<Answer> {
     let body = match resource {
-        "killSession" => json!(ask.premises.world.close_session(&visitor.token)),
+        "killSession" => json!(ask.premises.world.sessions.close(&visitor.token)),
         "changeActiveEntities" => return Some(change_entity(ask, visitor)),
         "changeActiveProfile" => return Some(change_profile(ask, visitor)),
         "getActiveEntities" => json!({ "active_entity": active_entity(visitor) }),
@@ -83,7 +83,7 @@ fn change_entity(ask: &Ask<'_>, visitor: &Visitor) -> Answer {
         None | Some(Value::Null) => (0, true),
         Some(entity) => (coerce::ids(Some(entity)).first().copied().unwrap_or(0), recursive),
     };
-    Answer::json(200, &ask.premises.world.change_entity(&visitor.token, entity, recursive))
+    Answer::json(200, &ask.premises.world.sessions.change_entity(&visitor.token, entity, recursive))
 }
 
 /// Every user has one profile, so there is nothing to change to.
@@ -100,10 +100,7 @@ fn active_entity(visitor: &Visitor) -> Value {
     let entities = seed::entities_from(visitor.entity, visitor.recursive);
     let entities: Vec<_> = entities.map(|id| json!({ "id": id })).collect();
     // GLPI keeps what the database said until somebody changes the entity.
-    let recursive = match visitor.entity_changed {
-        true => json!(visitor.recursive),
-        false => json!(1),
-    };
+    let recursive = if visitor.entity_changed { json!(visitor.recursive) } else { json!(1) };
     json!({
         "id": visitor.entity,
         "active_entity_recursive": recursive,

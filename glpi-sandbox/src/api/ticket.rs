@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::coerce::{self, Refusal};
 use crate::message::Message;
 use crate::seed;
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 use crate::text;
 use crate::ticket::{COLUMNS, Cell, Role, Ticket};
 
@@ -24,10 +24,8 @@ pub(super) fn add(ask: &Ask<'_>, visitor: &Visitor) -> Answer {
             Twist::Drop => world.pretend_ticket(visitor, input)?,
             _ => world.add_ticket(visitor, input)?,
         };
-        let name = match ask.call.raw_texts {
-            true => ticket.raw_name(),
-            false => text::strip_slashes(&ticket.name),
-        };
+        let name =
+            if ask.call.raw_texts { ticket.raw_name() } else { text::strip_slashes(&ticket.name) };
         let id = ticket.id;
         let name = if name.is_empty() { format!("Ticket - ID {id}") } else { name };
         let added = ask.language.say(Message::ItemAdded);
@@ -74,7 +72,6 @@ fn list(ask: &Ask<'_>, visitor: &Visitor) -> Answer {
     list::answer(ask, &table, tickets, column, |ticket| finished(ask, ticket, row(ticket)))
 }
 
-#[expect(clippy::ptr_arg, reason = "lists hold tickets by `Arc`")]
 fn column<'a>(ticket: &'a Arc<Ticket>, name: &str) -> Option<Cell<'a>> {
     ticket.column(name)
 }

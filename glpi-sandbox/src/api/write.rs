@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::coerce::{self, Refusal};
 use crate::message::Message;
 use crate::seed;
-use crate::state::Visitor;
+use crate::sessions::Visitor;
 use crate::text;
 use crate::ticket::Ticket;
 

@@ -130,13 +130,10 @@ impl Glpi {
     }
 
     /// The same, expecting success: the number of the ticket.
-    #[track_caller]
-    pub(crate) fn creates(&self, input: Value) -> impl Future<Output = u64> + '_ {
-        async move {
-            let reply = self.create(input).await;
-            assert_eq!(reply.status, 201, "{reply:?}");
-            reply.json()["id"].as_u64().unwrap()
-        }
+    pub(crate) async fn creates(&self, input: Value) -> u64 {
+        let reply = self.create(input).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["id"].as_u64().unwrap()
     }
 
     /// `POST /Ticket` as bytes, for exchanges that end badly.

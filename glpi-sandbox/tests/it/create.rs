@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use crate::client::Glpi;
 
+const JSON: &str = "application/json";
 const NO_RIGHT: &str = "Vous n'avez pas les droits requis pour réaliser cette action.";
 
 #[tokio::test]
@@ -193,7 +194,6 @@ async fn bodies_that_are_no_input_have_two_different_errors() {
             r.header("Session-Token", session).header("Content-Type", content_type).body(body)
         })
     };
-    const JSON: &str = "application/json";
     let deep = "[".repeat(600);
     let deep = glpi.call("POST", "/Ticket", |r| {
         r.header("Session-Token", &glpi.session).header("Content-Type", JSON).body(deep)

@@ -160,8 +160,8 @@ async fn self_service_sees_its_own_tickets_and_no_users() {
         glpi.send_as(&session, "POST", "/Ticket", &json!({"input": {"name": "de lui"}})).await;
     assert_eq!(own.status, 201);
 
-    const NO_RIGHT: &str = "You don't have permission to perform this action.";
-    let missing = json!(["ERROR_RIGHT_MISSING", NO_RIGHT]);
+    let no_right = "You don't have permission to perform this action.";
+    let missing = json!(["ERROR_RIGHT_MISSING", no_right]);
     for path in ["/Ticket/1", "/User/7", "/User", "/search/User"] {
         glpi.get_as(&session, path).await.assert_is(403, &missing);
     }
@@ -170,13 +170,13 @@ async fn self_service_sees_its_own_tickets_and_no_users() {
     let urgency = json!({"input": {"urgency": 1}});
     glpi.send_as(&session, "PUT", "/Ticket/1", &urgency)
         .await
-        .assert_is(400, &json!(["ERROR_GLPI_UPDATE", NO_RIGHT]));
+        .assert_is(400, &json!(["ERROR_GLPI_UPDATE", no_right]));
     glpi.send_as(&session, "PUT", "/Ticket/3", &urgency)
         .await
         .assert_is(200, &json!([{"3": true, "message": ""}]));
     glpi.send_as(&session, "DELETE", "/Ticket/1", &json!({}))
         .await
-        .assert_is(400, &json!(["ERROR_GLPI_DELETE", NO_RIGHT]));
+        .assert_is(400, &json!(["ERROR_GLPI_DELETE", no_right]));
 }
 
 #[tokio::test]
