@@ -1,9 +1,9 @@
 //! Webhooks and JSON turned into calls of the contract: all that voice platforms see of us.
 //!
-//! The gateway knows neither GLPI nor a database. One call, from top to bottom: [`router`] gives it
-//! an id and a deadline and checks its token, [`webhook`] understands what the agent sent, or
-//! [`tickets`] what a program sent, [`upstream`] asks the gRPC server, and the answer is a sentence
-//! for the caller or a [`problem`].
+//! The gateway knows neither GLPI nor a database. One call, from top to bottom: `router` gives it
+//! an id and a deadline and checks its token, `webhook` understands what an agent sent, or `tickets`
+//! what a program sent, `upstream` asks the gRPC server, and the answer is a sentence for the caller
+//! or a `problem`.
 
 use std::{io, net::SocketAddr, time::Duration};
 

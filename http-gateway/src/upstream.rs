@@ -136,7 +136,7 @@ async fn answer<T>(
             code => tracing::warn!(
                 request_id,
                 ?code,
-                message = status.message(),
+                said = status.message(),
                 cause,
                 "no answer from the gRPC server"
             ),

@@ -1,7 +1,9 @@
 //! Health, and starting and stopping.
 
+use std::{sync::Arc, time::Duration};
+
 use http_gateway::{Error, Gateway};
-use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::{
     fake::Answer,
@@ -62,22 +64,15 @@ async fn an_address_without_sense_is_refused() {
 #[tokio::test]
 async fn calls_under_way_are_answered_at_shutdown() {
     let world = World::new().await;
-    world.fake.will_answer([Answer::Silence]);
-    let calls = async {
-        // The first keeps its connection; the others are under way when shutdown begins.
-        let silent = world.call(r#"{"problem":"silence"}"#);
-        let begin = async {
-            loop {
-                if !world.asked().created.is_empty() {
-                    return world.shutdown.begin();
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::join!(silent, begin).0
+    let release = Arc::new(Notify::new());
+    world.fake.will_answer([Answer::When(Arc::clone(&release))]);
+    let shutdown = async {
+        world.fake.arrival().await;
+        world.shutdown.begin();
+        while world.client.post(&world.url).send().await.is_ok() {}
+        release.notify_one();
     };
-    let reply = calls.await;
-    assert_eq!(reply["success"], json!(false));
-    assert!(world.shutdown.finish(std::time::Duration::from_secs(5)).await);
-    assert!(world.webhook().body("panne").send().await.is_err());
+    let (reply, ()) = tokio::join!(world.call(r#"{"problem":"panne"}"#), shutdown);
+    assert_eq!(reply["success"], true);
+    assert!(world.shutdown.finish(Duration::from_secs(5)).await);
 }

@@ -10,6 +10,7 @@ use ticketing_proto::v1::{
     self, Outcome,
     ticketing_service_server::{TicketingService, TicketingServiceServer},
 };
+use tokio::sync::Notify;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
@@ -28,6 +29,8 @@ pub(crate) enum Answer {
     Fail(Status),
     /// Never.
     Silence,
+    /// The ticket is created, once this is notified.
+    When(Arc<Notify>),
 }
 
 /// What was asked, in the order of arrival.
@@ -43,6 +46,7 @@ pub(crate) struct Asked {
 pub(crate) struct Fake {
     asked: Arc<Mutex<Asked>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
+    arrived: Arc<Notify>,
 }
 
 impl Fake {
@@ -72,7 +76,13 @@ impl Fake {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 
+    /// Waits until something is asked.
+    pub(crate) async fn arrival(&self) {
+        self.arrived.notified().await;
+    }
+
     async fn answer(&self) -> Result<(Option<u32>, Outcome, bool), Status> {
+        self.arrived.notify_one();
         let next = self.answers.lock().unwrap().pop_front();
         match next.unwrap_or(Answer::Created(1234)) {
             Answer::Created(id) => Ok((Some(id), Outcome::Created, false)),
@@ -80,6 +90,10 @@ impl Fake {
             Answer::Recorded(outcome) => Ok((None, outcome, false)),
             Answer::Fail(status) => Err(status),
             Answer::Silence => std::future::pending().await,
+            Answer::When(released) => {
+                released.notified().await;
+                Ok((Some(1234), Outcome::Created, false))
+            }
         }
     }
 }
