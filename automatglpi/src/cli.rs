@@ -1,0 +1,228 @@
+//! What can be typed. The doc comments are the help.
+
+#![expect(clippy::doc_markdown, reason = "the help names settings without backticks")]
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ticketing_core::ticket::Reference;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed: the message says what and, where it is known, what to do
+  2  the command line or the configuration is wrong
+
+Data goes to standard output, everything else to standard error.
+Settings come from the environment and the file of --config; `automatglpi config` lists them.";
+
+/// Turns phone calls into GLPI tickets: exactly one for each call that was acknowledged.
+///
+/// Begin with `automatglpi demo`: it needs no GLPI and no configuration.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// A TOML file with settings, below the environment [default: what AUTOMATGLPI_CONFIG names]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Try everything at once, with a simulated GLPI; nothing is kept
+    ///
+    /// Starts a GLPI in memory, the gRPC server and the web gateway in one process and prints what
+    /// to try. Only loopback is listened on. Of the configuration it takes the language, the field
+    /// names, the waiting time and the log settings.
+    Demo(Demo),
+    /// Run the gRPC server and the web gateway in one process
+    ///
+    /// What a single machine needs. SIGTERM lets calls under way end; a second one ends at once.
+    Serve(StateDirectory),
+    /// Run the gRPC server alone
+    Server(StateDirectory),
+    /// Run the web gateway alone, before the gRPC server of AUTOMATGLPI_GRPC_URL
+    Gateway,
+    /// Run a GLPI 10 in memory, to develop and test against
+    ///
+    /// Its tickets are shown at `/`. Trouble is scripted by `POST /sandbox/faults`.
+    Sandbox(Sandbox),
+    /// Make a call as a voice agent does, and print the reply
+    ///
+    /// Sends AUTOMATGLPI_WEBHOOK_TOKEN if it is set. The exit code is 0 only if the reply says
+    /// `"success": true`.
+    Call(Call),
+    /// Try the configuration against GLPI, and say for each fault what to do
+    ///
+    /// Changes nothing at GLPI. The exit code is 1 if tickets cannot be made.
+    Check(Format),
+    /// Show every setting as it takes effect and where it comes from, secrets masked
+    Config(Format),
+    /// See and mend what waits for GLPI
+    ///
+    /// Asks the gRPC server of AUTOMATGLPI_GRPC_URL, with AUTOMATGLPI_GRPC_TOKEN if it is set. What
+    /// callers said is shown only with --personal, and by `export`.
+    #[command(subcommand)]
+    Outbox(Outbox),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Port of the web gateway; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) http: u16,
+    /// Port of the gRPC server
+    #[arg(long, value_name = "PORT", default_value_t = 50051)]
+    pub(crate) grpc: u16,
+    /// Port of health and readiness
+    #[arg(long, value_name = "PORT", default_value_t = 9464)]
+    pub(crate) admin: u16,
+    /// Port of the simulated GLPI
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    pub(crate) glpi: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateDirectory {
+    /// Where the outbox file is kept unless AUTOMATGLPI_STORE is set; systemd names it
+    #[arg(long, value_name = "DIRECTORY", env = "STATE_DIRECTORY", hide_env_values = true)]
+    pub(crate) state_directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081")]
+    pub(crate) listen: SocketAddr,
+    /// App-Token to accept
+    #[arg(long, value_name = "TOKEN", default_value = "sandbox-app-token")]
+    pub(crate) app_token: String,
+    /// API token of its user `glpi` to accept
+    #[arg(long, value_name = "TOKEN", default_value = "sandbox-user-token")]
+    pub(crate) user_token: String,
+    /// Language of its error messages
+    #[arg(long, value_enum, default_value = "fr")]
+    pub(crate) language: SandboxLanguage,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SandboxLanguage {
+    Fr,
+    En,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// The web gateway, or its webhook [default: the address of AUTOMATGLPI_HTTP_LISTEN]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// JSON to send; `-` reads it from standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
+    pub(crate) file: Option<PathBuf>,
+    /// Send a sample, as without --file
+    #[arg(long)]
+    pub(crate) sample: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Format {
+    /// Print JSON, one object per line, instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Outbox {
+    /// List entries in the order of recording
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// How many at most
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        personal: Personal,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show one entry
+    Show {
+        /// Its reference, such as 482-917-305
+        #[arg(value_parser = Reference::parse)]
+        reference: Reference,
+        #[command(flatten)]
+        personal: Personal,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Send entries now that are waiting, in doubt or parked; doubtful ones are looked up first
+    Retry(References),
+    /// Give entries up for good that are waiting, in doubt or parked: no ticket will be made
+    Discard(References),
+    /// Print how the outbox stands, and again whenever it changes
+    Watch(Format),
+    /// Print how the outbox stands
+    Stats(Format),
+    /// Print parked entries with all that callers said, as JSON, one per line
+    ///
+    /// Characters that could steer a terminal are written as escapes. The output is personal data.
+    Export {
+        #[command(flatten)]
+        which: OlderThan,
+        /// Print CSV; cells that a spreadsheet would take for a formula begin with an apostrophe
+        #[arg(long)]
+        csv: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct References {
+    /// Their references, such as 482-917-305
+    #[arg(required = true, value_name = "REFERENCE", value_parser = Reference::parse)]
+    pub(crate) references: Vec<Reference>,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Only entries in this state
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<State>,
+    #[command(flatten)]
+    pub(crate) age: OlderThan,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OlderThan {
+    /// Only entries recorded at least this long ago, such as 90s, 2h or 7d
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) older_than: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Personal {
+    /// Show what callers said
+    #[arg(long)]
+    pub(crate) personal: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Certainly not in GLPI; sent when due
+    Waiting,
+    /// Being sent
+    Sending,
+    /// May be in GLPI; looked up before anything is sent again
+    InDoubt,
+    /// In GLPI
+    Delivered,
+    /// Refused by GLPI; an operator decides
+    Parked,
+    /// Given up by an operator
+    Discarded,
+}

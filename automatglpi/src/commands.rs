@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub(crate) mod call;
+pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod gateway;
+pub(crate) mod outbox;
+pub(crate) mod sandbox;
+pub(crate) mod serve;
+pub(crate) mod server;

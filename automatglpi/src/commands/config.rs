@@ -1,0 +1,30 @@
+//! `automatglpi config`: every setting as it takes effect.
+
+use std::{path::Path, process::ExitCode};
+
+use serde_json::json;
+use service_kit::{config::Source, telemetry};
+
+use crate::{cli::Format, output, tables};
+
+pub(crate) fn run(config: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
+    let source = Source::from_process(config)?;
+    let effective = source.effective();
+    if format.json {
+        for setting in &effective {
+            let (name, value, origin) = (setting.name, &setting.value, &setting.origin);
+            output::json(&json!({"name": name, "value": value, "origin": origin}))?;
+        }
+    } else {
+        let rows = effective
+            .into_iter()
+            .map(|setting| vec![setting.name.to_owned(), setting.value, setting.origin]);
+        output::data(&tables::table(&["setting", "value", "from"], rows));
+    }
+    // Only reading a setting finds out whether its value makes sense.
+    grpc_server::Config::from_source(&source);
+    http_gateway::Config::from_source(&source);
+    telemetry::Config::from_source(&source);
+    source.finish()?;
+    Ok(ExitCode::SUCCESS)
+}

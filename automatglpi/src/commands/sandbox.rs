@@ -1,0 +1,33 @@
+//! `automatglpi sandbox`: a GLPI 10 in memory.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use glpi_sandbox::{Language, Options, Sandbox};
+use service_kit::Shutdown;
+
+use crate::{
+    cli::{self, SandboxLanguage},
+    output,
+};
+
+pub(crate) async fn run(options: cli::Sandbox) -> anyhow::Result<ExitCode> {
+    let cli::Sandbox { listen, app_token, user_token, language } = options;
+    let language = match language {
+        SandboxLanguage::Fr => Language::French,
+        SandboxLanguage::En => Language::English,
+    };
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("cannot listen for signals")?;
+    let options = Options { listen, app_token, user_token, language, ..Options::default() };
+    let sandbox = Sandbox::start(options).await.with_context(|| {
+        format!("cannot listen on {listen}: is it in use? --listen takes another address")
+    })?;
+    output::talk(&format!("ready: a GLPI in memory at {0} (its tickets: {0}/)", sandbox.url()));
+    shutdown.soft().cancelled().await;
+    tokio::select! {
+        () = sandbox.stop() => {}
+        () = shutdown.hard().cancelled() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,99 @@
+//! The gRPC server and the web gateway in one process, for `serve` and `demo`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use anyhow::{Context as _, bail};
+use grpc_server::Server;
+use http_gateway::Gateway;
+use service_kit::{Shutdown, config::Source, telemetry};
+
+/// All that the two are configured by.
+pub(crate) struct Config {
+    server: grpc_server::Config,
+    gateway: http_gateway::Config,
+}
+
+/// Both listen, neither answers yet.
+pub(crate) struct Pair {
+    server: Server,
+    gateway: Gateway,
+}
+
+/// Where they listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) http: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    pub(crate) admin: SocketAddr,
+}
+
+impl Config {
+    /// Reads it, or tells everything that is wrong; begins to log.
+    pub(crate) fn read(source: &Source) -> anyhow::Result<Self> {
+        let server = grpc_server::Config::from_source(source);
+        let gateway = http_gateway::Config::from_source(source);
+        let log = telemetry::Config::from_source(source);
+        source.finish()?;
+        telemetry::init(&log)?;
+        Ok(Self { server, gateway })
+    }
+}
+
+impl Pair {
+    /// Opens the outbox and listens; the gateway is led to wherever the server listens.
+    pub(crate) async fn bind(config: Config) -> anyhow::Result<Self> {
+        let Config { server, mut gateway } = config;
+        let server = Server::bind(server).await?;
+        gateway.grpc_url = format!("http://{}", reachable(server.local_addr()?));
+        let gateway = Gateway::bind(gateway).await?;
+        Ok(Self { server, gateway })
+    }
+
+    pub(crate) fn addresses(&self) -> anyhow::Result<Addresses> {
+        Ok(Addresses {
+            http: self.gateway.local_addr()?,
+            grpc: self.server.local_addr()?,
+            admin: self.gateway.admin_addr()?,
+        })
+    }
+
+    /// Serves until the first signal, then stops from the outside in: the gateway answers its calls
+    /// before the server stops. The second signal ends both at once.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let Self { server, gateway } = self;
+        let (outside, inside) = (Shutdown::new(), Shutdown::new());
+        outside.on_signals().context("cannot listen for signals")?;
+
+        let gateway = Box::pin(async {
+            let ended = gateway.run(outside.clone()).await;
+            inside.begin();
+            ended
+        });
+        let server = Box::pin(async {
+            let ended = server.run(inside.clone()).await;
+            // Without the server the gateway could only refuse.
+            outside.begin();
+            ended
+        });
+        tokio::select! {
+            (gateway, server) = async { tokio::join!(gateway, server) } => {
+                server?;
+                gateway?;
+                Ok(())
+            }
+            () = outside.hard().cancelled() => {
+                bail!("ended at once; requests to GLPI under way are looked up at the next start")
+            }
+        }
+    }
+}
+
+/// Where a client on this machine finds a listener: that of any address is found on loopback.
+pub(crate) fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    SocketAddr::new(ip, listener.port())
+}
