@@ -16,7 +16,7 @@ use crate::{
     courier::decision::{AfterLookUp, Policy, Step},
     glpi::{Found, ReadError, Window, Written},
     outbox::{
-        Claim, Draft, Entry, Inserted, Key, Lease, Settlement, State, Work,
+        Claim, Draft, Entry, Filter, Inserted, Key, Lease, Settlement, State, Work,
         sqlite::{leases, rows},
     },
     ticket::{CallContext, Caller, NewTicket, Reference},
@@ -34,9 +34,9 @@ const LEASE: SignedDuration = SignedDuration::from_mins(2);
 const MOST_SKEW_MS: i64 = 10_000;
 const MOST_LATE_MS: i64 = 40_000;
 
-struct World {
+struct World<'store> {
     rng: Rng,
-    connection: Connection,
+    connection: &'store Connection,
     glpi: FakeGlpi,
     policy: Policy,
     now: Timestamp,
@@ -68,9 +68,10 @@ fn whatever_happens_a_request_has_one_ticket() {
     #[expect(clippy::disallowed_methods, reason = "how a developer replays a failing seed")]
     let replayed = std::env::var("AUTOMATGLPI_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = replayed.map_or(0..SEEDS, |seed: u64| seed..seed + 1);
+    let store = store();
     let mut tickets = 0;
     for seed in seeds {
-        tickets += World::new(seed).live().unwrap_or_else(|broken| {
+        tickets += World::new(seed, &store).live().unwrap_or_else(|broken| {
             panic!("{broken}\nreplay it with AUTOMATGLPI_TEST_SEED={seed}");
         });
     }
@@ -82,9 +83,10 @@ fn whatever_happens_a_request_has_one_ticket() {
 fn a_glpi_that_doubles_or_loses_is_found_out() {
     type Lie = fn(&mut FakeGlpi);
     let lies: [Lie; 2] = [|glpi| glpi.doubles = true, |glpi| glpi.loses = true];
+    let store = store();
     for lie in lies {
         let found_out = (0..50).any(|seed| {
-            let mut world = World::new(seed);
+            let mut world = World::new(seed, &store);
             lie(&mut world.glpi);
             world.live().is_err()
         });
@@ -92,10 +94,17 @@ fn a_glpi_that_doubles_or_loses_is_found_out() {
     }
 }
 
-impl World {
-    fn new(seed: u64) -> Self {
-        let connection = Connection::open_in_memory().unwrap();
-        crate::outbox::sqlite::migrate(&connection).unwrap();
+/// One store for all seeds, so that statements are compiled once.
+fn store() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.set_prepared_statement_cache_capacity(64);
+    crate::outbox::sqlite::migrate(&connection).unwrap();
+    connection
+}
+
+impl<'store> World<'store> {
+    fn new(seed: u64, connection: &'store Connection) -> Self {
+        connection.execute("DELETE FROM outbox", []).unwrap();
         let mut rng = Rng::with_seed(seed);
         let couriers = (0..COURIERS)
             .map(|_| {
@@ -148,7 +157,7 @@ impl World {
         }
         let now = self.clock(courier);
         let lease = self.rng.bool().then(|| self.lease(courier));
-        let inserted = rows::insert(&self.connection, draft(key), lease, now).unwrap();
+        let inserted = rows::insert(self.connection, draft(key), lease, now).unwrap();
         let dies_after_commit = self.rng.u8(0..20) == 0;
         match inserted {
             Inserted::New(entry) => {
@@ -178,7 +187,7 @@ impl World {
             doubt_wait: self.policy.slowest_request,
             limit: self.rng.u32(1..4),
         };
-        let claimed = leases::claim(&self.connection, &claim).unwrap();
+        let claimed = leases::claim(self.connection, &claim).unwrap();
         self.couriers[courier].tasks.extend(claimed.into_iter().map(Task::Leased));
     }
 
@@ -210,7 +219,7 @@ impl World {
             AfterLookUp::Settle(settlement) => self.settle(&entry, settlement, now),
             AfterLookUp::SendAgain => {
                 let token = entry.lease.map_or(0, |lease| lease.token);
-                if leases::begin_send(&self.connection, &entry.reference, token, now).unwrap() {
+                if leases::begin_send(self.connection, &entry.reference, token, now).unwrap() {
                     self.couriers[courier].tasks.push(Task::ToSend(entry));
                 }
             }
@@ -232,7 +241,7 @@ impl World {
 
     fn settle(&mut self, entry: &Entry, settlement: Settlement, now: Timestamp) {
         let token = entry.lease.map_or(0, |lease| lease.token);
-        leases::settle(&self.connection, &entry.reference, token, settlement, now).unwrap();
+        leases::settle(self.connection, &entry.reference, token, settlement, now).unwrap();
     }
 
     fn let_time_pass(&mut self) {
@@ -248,8 +257,8 @@ impl World {
         let known: Vec<Reference> = self.by_key.values().cloned().collect();
         let Some(reference) = self.rng.choice(known) else { return };
         if self.rng.u8(0..4) > 0 {
-            rows::retry(&self.connection, &reference, self.now).unwrap();
-        } else if rows::discard(&self.connection, &reference, self.now).unwrap() {
+            rows::retry(self.connection, &reference, self.now).unwrap();
+        } else if rows::discard(self.connection, &reference, self.now).unwrap() {
             self.discarded.insert(reference);
         }
     }
@@ -258,11 +267,9 @@ impl World {
     fn calm_down(&mut self) -> Result<(), String> {
         self.glpi.recover();
         for _ in 0..200 {
-            for reference in self.by_key.values() {
-                let entry = rows::find(&self.connection, reference).unwrap();
-                if entry.is_some_and(|entry| entry.state == State::Parked) {
-                    rows::retry(&self.connection, reference, self.now).unwrap();
-                }
+            let parked = Filter { state: Some(State::Parked), limit: 100, ..Filter::default() };
+            for entry in rows::list(self.connection, &parked).unwrap() {
+                rows::retry(self.connection, &entry.reference, self.now).unwrap();
             }
             for courier in 0..COURIERS {
                 self.claim(courier);
@@ -279,7 +286,7 @@ impl World {
     }
 
     fn open_rows(&self) -> u64 {
-        let stats = rows::stats(&self.connection).unwrap();
+        let stats = rows::stats(self.connection).unwrap();
         let settled = [State::Delivered, State::Discarded];
         let open = State::ALL.iter().zip(stats.rows).filter(|(state, _)| !settled.contains(state));
         open.map(|(_, count)| count).sum()
