@@ -1,0 +1,79 @@
+//! What PostgreSQL alone promises: several replicas on one database, and a server that goes away.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::outbox::StoreError;
+
+#[tokio::test]
+async fn replicas_that_start_together_migrate_once() {
+    let Some(store) = Store::in_a_schema().await else { return };
+    store.tamper("DROP TABLE outbox, outbox_schema").await;
+    let url = store.url();
+    let mut replicas = JoinSet::new();
+    for _ in 0..6 {
+        let url = url.clone();
+        replicas.spawn(async move { PostgresOutbox::connect(&url).await.unwrap() });
+    }
+    let replicas = replicas.join_all().await;
+    replicas[0].insert(draft(), None, at(0)).await.unwrap();
+    assert_eq!(replicas[5].stats().await.unwrap().rows[0], 1);
+    for replica in replicas {
+        replica.close().await.unwrap();
+    }
+    store.examine(async |_| {}).await;
+}
+
+#[tokio::test]
+async fn tables_of_a_later_version_are_refused() {
+    let Some(store) = Store::in_a_schema().await else { return };
+    store.tamper("UPDATE outbox_schema SET version = 99").await;
+    let error = PostgresOutbox::connect(&store.url()).await.unwrap_err();
+    assert!(error.to_string().contains("later version"), "{error}");
+    store.examine(async |_| {}).await;
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_commits_is_refused() {
+    let Some(store) = Store::in_a_schema().await else { return };
+    let url = format!("{}%20-csynchronous_commit%3Doff", store.url());
+    let error = PostgresOutbox::connect(&url).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(error.to_string().contains("synchronous_commit=off"), "{error}");
+    store.examine(async |_| {}).await;
+}
+
+#[tokio::test]
+async fn a_replica_hears_of_another_ones_rows() {
+    let Some(store) = Store::in_a_schema().await else { return };
+    let other = PostgresOutbox::connect(&store.url()).await.unwrap();
+    let mut hints = other.wakeups();
+    heard(&mut hints).await; // It listens from now on.
+    store.record(draft(), None, at(0)).await;
+    heard(&mut hints).await;
+    other.close().await.unwrap();
+    store.examine(async |_| {}).await;
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_made_again() {
+    let Some(store) = Store::in_a_schema().await else { return };
+    let outbox = PostgresOutbox::connect(&store.url()).await.unwrap();
+    let mut hints = outbox.wakeups();
+    heard(&mut hints).await;
+    outbox.insert(draft(), None, at(0)).await.unwrap();
+
+    store.cut_connections().await;
+    // At most the first call finds its connection dead; nobody has to restart anything.
+    let _may_fail = outbox.insert(draft(), None, at(1)).await;
+    outbox.insert(draft(), None, at(2)).await.unwrap();
+    heard(&mut hints).await;
+    outbox.close().await.unwrap();
+    store.examine(async |_| {}).await;
+}
+
+async fn heard(hints: &mut tokio::sync::watch::Receiver<()>) {
+    tokio::time::timeout(Duration::from_secs(20), hints.changed()).await.unwrap().unwrap();
+}

@@ -1,0 +1,213 @@
+//! Rows in PostgreSQL, worked on by couriers of several replicas. Each statement names state and
+//! lease token, so that a courier whose lease was taken changes nothing.
+//!
+//! The present moment is the courier's, not the server's: a lease must outlast a request by the
+//! clock skew between replicas, and that margin is in the lease.
+
+use deadpool_postgres::Client;
+use jiff::Timestamp;
+
+use super::rows::{Result, Values, entry, execute, query};
+use crate::{
+    outbox::{Claim, Entry, Settlement, row},
+    ticket::Reference,
+};
+
+const EXPIRE: &str = "
+    UPDATE outbox SET
+        doubts = doubts + (state = 'sending')::int,
+        lookups = CASE state WHEN 'sending' THEN 0 ELSE lookups END,
+        due_at = CASE state WHEN 'sending' THEN COALESCE(last_send_at, accepted_at) + $2
+                            ELSE due_at END,
+        reason = CASE state WHEN 'sending' THEN $3 ELSE reason END,
+        state = 'in_doubt', lease_token = NULL, lease_until = NULL
+    WHERE id IN (SELECT id FROM outbox WHERE lease_until <= $1 FOR UPDATE SKIP LOCKED)";
+
+// Beside `due_at`, a row in doubt waits from its last send on: an operator's retry makes it due,
+// but cannot make GLPI finish sooner.
+const CLAIM: &str = "
+    WITH due AS MATERIALIZED (
+        SELECT id FROM outbox
+        WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+            AND (parent IS NULL OR parent_ticket IS NOT NULL)
+            AND due_at <= $1
+            AND (state = 'waiting' OR COALESCE(last_send_at, accepted_at) <= $4)
+        ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+    UPDATE outbox SET
+        attempts = attempts + (state = 'waiting')::int,
+        first_send_at = CASE state WHEN 'waiting' THEN COALESCE(first_send_at, $1)
+                                   ELSE first_send_at END,
+        last_send_at = CASE state WHEN 'waiting' THEN $1 ELSE last_send_at END,
+        state = CASE state WHEN 'waiting' THEN 'sending' ELSE state END,
+        lease_token = $2, lease_until = $3
+    FROM due WHERE outbox.id = due.id
+    RETURNING outbox.*";
+
+const PARK_DAMAGED: &str = "
+    UPDATE outbox SET state = 'parked', settled_at = $2, reason = $3,
+        lease_token = NULL, lease_until = NULL
+    WHERE id = $1 AND lease_token = $4";
+
+const BEGIN_SEND: &str = "
+    UPDATE outbox SET state = 'sending', attempts = attempts + 1,
+        first_send_at = COALESCE(first_send_at, $3), last_send_at = $3
+    WHERE reference = $1 AND lease_token = $2 AND state = 'in_doubt'";
+
+const DELIVER: &str = "
+    UPDATE outbox SET state = 'delivered', glpi_id = $3, settled_at = $4, reason = NULL,
+        lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state IN ('sending', 'in_doubt')";
+
+// A statement of its own, after the delivery: only so does it see follow-ups recorded while the
+// delivery waited for them.
+const TELL_FOLLOWUPS: &str = "
+    UPDATE outbox SET parent_ticket = $2
+    WHERE parent = $1 AND parent IS NOT NULL AND parent_ticket IS NULL";
+
+const SEND_LATER: &str = "
+    UPDATE outbox SET state = 'waiting', due_at = $3, reason = $4,
+        first_send_at = CASE doubts WHEN 0 THEN NULL ELSE first_send_at END,
+        last_send_at = CASE doubts WHEN 0 THEN NULL ELSE last_send_at END,
+        lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state = 'sending'";
+
+const DOUBT: &str = "
+    UPDATE outbox SET state = 'in_doubt', doubts = doubts + 1, lookups = 0, due_at = $3,
+        reason = $4, lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state = 'sending'";
+
+const NOT_FOUND: &str = "
+    UPDATE outbox SET lookups = lookups + 1, due_at = $3, lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state = 'in_doubt'";
+
+const LOOK_UP_LATER: &str = "
+    UPDATE outbox SET due_at = $3, reason = $4, lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state = 'in_doubt'";
+
+const PARK: &str = "
+    UPDATE outbox SET state = 'parked', settled_at = $3, reason = $4,
+        lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state IN ('sending', 'in_doubt')";
+
+const RELEASE: &str = "
+    UPDATE outbox SET
+        attempts = attempts - (state = 'sending')::int,
+        first_send_at = CASE WHEN state = 'sending' AND doubts = 0 THEN NULL
+                             ELSE first_send_at END,
+        last_send_at = CASE WHEN state = 'sending' AND doubts = 0 THEN NULL
+                            ELSE last_send_at END,
+        state = CASE state WHEN 'sending' THEN 'waiting' ELSE state END,
+        due_at = $3, lease_token = NULL, lease_until = NULL
+    WHERE reference = $1 AND lease_token = $2 AND state IN ('sending', 'in_doubt')";
+
+// Two reads of one index entry each.
+const NEXT_DUE: &str = "
+    SELECT MIN(at) FROM (
+        SELECT at FROM (
+            SELECT due_at AS at FROM outbox
+            WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+                AND (parent IS NULL OR parent_ticket IS NOT NULL)
+            ORDER BY due_at, id LIMIT 1) AS first_due
+        UNION ALL SELECT MIN(lease_until) FROM outbox WHERE lease_until IS NOT NULL) AS moments";
+
+/// Takes rows to work on; see [`Outbox::claim`](crate::outbox::Outbox::claim). Rows that cannot be
+/// decoded are parked, so that they hide none behind them.
+pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Vec<Entry>> {
+    let now = claim.now.as_millisecond();
+    let wait = row::milliseconds(claim.doubt_wait);
+    execute(client, EXPIRE, &[&now, &wait, &row::ABANDONED]).await?;
+
+    let (token, until) = (claim.lease.token, claim.lease.until.as_millisecond());
+    let sent_before = row::sent_before(claim.now, claim.doubt_wait);
+    let limit = i64::from(claim.limit);
+    let claimed = query(client, CLAIM, &[&now, &token, &until, &sent_before, &limit]).await?;
+
+    let mut entries = Vec::new();
+    for row in &claimed {
+        let id: i64 = row.try_get("id")?;
+        match entry(row) {
+            Ok(entry) if entry.work.is_some() => entries.push((entry.due_at, id, entry)),
+            Ok(_) | Err(_) => {
+                tracing::error!(id, "a row of the outbox is damaged; parked");
+                execute(client, PARK_DAMAGED, &[&id, &now, &row::DAMAGED, &token]).await?;
+            }
+        }
+    }
+    // RETURNING promises no order.
+    entries.sort_unstable_by_key(|(due_at, id, _)| (*due_at, *id));
+    Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
+}
+
+/// Turns a leased row in doubt into SENDING; `false`: the lease is no longer ours.
+pub(super) async fn begin_send(
+    client: &Client,
+    reference: &Reference,
+    token: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    let values: Values<'_> = &[&reference.as_str(), &token, &now.as_millisecond()];
+    Ok(execute(client, BEGIN_SEND, values).await? == 1)
+}
+
+/// Records how the work ended; `false`: the lease was no longer ours.
+pub(super) async fn settle(
+    client: &mut Client,
+    reference: &Reference,
+    token: i64,
+    settlement: Settlement,
+    now: Timestamp,
+) -> Result<bool> {
+    let (name, now) = (reference.as_str(), now.as_millisecond());
+    let changed = match settlement {
+        Settlement::Delivered { glpi_id } => {
+            return deliver(client, name, token, i64::from(glpi_id), now).await;
+        }
+        Settlement::Retry { due, reason } => {
+            let (due, reason) = (due.as_millisecond(), row::storable(&reason));
+            execute(client, SEND_LATER, &[&name, &token, &due, &reason]).await?
+        }
+        Settlement::Doubt { due, reason } => {
+            let (due, reason) = (due.as_millisecond(), row::storable(&reason));
+            execute(client, DOUBT, &[&name, &token, &due, &reason]).await?
+        }
+        Settlement::NotFound { due } => {
+            execute(client, NOT_FOUND, &[&name, &token, &due.as_millisecond()]).await?
+        }
+        Settlement::LookupFailed { due, reason } => {
+            let (due, reason) = (due.as_millisecond(), row::storable(&reason));
+            execute(client, LOOK_UP_LATER, &[&name, &token, &due, &reason]).await?
+        }
+        Settlement::Parked { reason } => {
+            execute(client, PARK, &[&name, &token, &now, &row::storable(&reason)]).await?
+        }
+        Settlement::Released => execute(client, RELEASE, &[&name, &token, &now]).await?,
+    };
+    Ok(changed == 1)
+}
+
+/// The one operation of two statements. If this future is dropped in the middle, the transaction
+/// is rolled back before the connection is used again.
+async fn deliver(
+    client: &mut Client,
+    reference: &str,
+    token: i64,
+    glpi_id: i64,
+    now: i64,
+) -> Result<bool> {
+    let deliver = client.prepare_cached(DELIVER).await?;
+    let tell_followups = client.prepare_cached(TELL_FOLLOWUPS).await?;
+    let transaction = client.transaction().await?;
+    let changed = transaction.execute(&deliver, &[&reference, &token, &glpi_id, &now]).await?;
+    if changed == 1 {
+        transaction.execute(&tell_followups, &[&reference, &glpi_id]).await?;
+    }
+    transaction.commit().await?;
+    Ok(changed == 1)
+}
+
+/// When the next row will be due or its lease expire.
+pub(super) async fn next_due(client: &Client) -> Result<Option<Timestamp>> {
+    let rows = query(client, NEXT_DUE, &[]).await?;
+    let at: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+    Ok(at.map(row::moment))
+}
