@@ -151,55 +151,72 @@ fn instead_of_work(premises: &Premises, call: &Call, kind: &Kind) -> Option<Answ
 }
 
 async fn work(premises: &Arc<Premises>, call: Call, trouble: Option<&Kind>) -> Answer {
-    match trouble {
-        Some(Kind::SlowCommit { ms }) => {
-            let premises = Arc::clone(premises);
-            let tasks = premises.tasks.clone();
-            let pause = Duration::from_millis(*ms);
-            let finished = tasks.spawn(async move {
-                tokio::time::sleep(pause).await;
-                answer(&premises, &call, Twist::None)
-            });
-            finished.await.unwrap_or_else(|_panic| Answer::nginx(502))
+    let twist = match trouble {
+        Some(Kind::NoCreateRight) => Twist::NoCreateRight,
+        Some(Kind::Duplicate) => Twist::Duplicate,
+        Some(Kind::Drop) => Twist::Drop,
+        _ => Twist::None,
+    };
+    if trouble == Some(&Kind::ExpiredSession) {
+        premises.world.sessions.close_all();
+    }
+    let errand = match admit(premises, &call) {
+        Ok(errand) => errand,
+        Err(answer) => return answer,
+    };
+    let Some(Kind::SlowCommit { ms }) = trouble else {
+        return answer(premises, &call, &errand, twist);
+    };
+    let pause = Duration::from_millis(*ms);
+    let premises = Arc::clone(premises);
+    let finished = premises.tasks.clone().spawn(async move {
+        tokio::time::sleep(pause).await;
+        answer(&premises, &call, &errand, twist)
+    });
+    finished.await.unwrap_or_else(|_panic| Answer::nginx(502))
+}
+
+/// What an admitted request is to do.
+enum Errand {
+    ReadDocumentation,
+    SayNothing,
+    LogIn,
+    Serve(Visitor),
+}
+
+/// GLPI's first checks in their order: JSON syntax, App-Token, Session-Token.
+///
+/// They come before any slow insert: a session that dies meanwhile does not
+/// stop the work, and its dates are those of the request's arrival.
+fn admit(premises: &Premises, call: &Call) -> Result<Errand, Answer> {
+    let ask = Ask { premises, call, language: call.language, twist: Twist::None };
+    if call.method == "OPTIONS" {
+        return Ok(Errand::SayNothing);
+    }
+    ask.check_body()?;
+    match call.path.first().map(String::as_str) {
+        None => Ok(Errand::ReadDocumentation),
+        Some("initSession") => Ok(Errand::LogIn),
+        Some(_) => {
+            ask.check_app_token()?;
+            ask.visitor().map(Errand::Serve)
         }
-        Some(Kind::ExpiredSession) => {
-            premises.world.sessions.close_all();
-            answer(premises, &call, Twist::None)
-        }
-        Some(Kind::NoCreateRight) => answer(premises, &call, Twist::NoCreateRight),
-        Some(Kind::Duplicate) => answer(premises, &call, Twist::Duplicate),
-        Some(Kind::Drop) => answer(premises, &call, Twist::Drop),
-        _ => answer(premises, &call, Twist::None),
     }
 }
 
-/// What GLPI answers, with its checks in their order: JSON syntax, App-Token,
-/// Session-Token, item type, and only then rights and input.
-fn answer(premises: &Premises, call: &Call, twist: Twist) -> Answer {
-    let mut ask = Ask { premises, call, language: call.language, twist };
-    let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
-    if call.method == "OPTIONS" {
-        return Answer::options();
-    }
-    if let Err(answer) = ask.check_body() {
-        return answer;
-    }
-    let Some(resource) = path.first() else { return Answer::page(pages::documentation()) };
-    if *resource == "initSession" {
-        return session::open(&ask);
-    }
-    if let Err(answer) = ask.check_app_token() {
-        return answer;
-    }
-    let visitor = match ask.visitor() {
-        Ok(visitor) => visitor,
-        Err(answer) => return answer,
+/// What GLPI answers to an admitted request: item type first, then rights
+/// and input.
+fn answer(premises: &Premises, call: &Call, errand: &Errand, twist: Twist) -> Answer {
+    let ask = Ask { premises, call, language: call.language, twist };
+    let visitor = match errand {
+        Errand::SayNothing => return Answer::options(),
+        Errand::ReadDocumentation => return Answer::page(pages::documentation()),
+        Errand::LogIn => return session::open(&ask),
+        Errand::Serve(visitor) => visitor,
     };
-    ask.language = visitor.language;
-    match session::answer(&ask, &visitor, resource) {
-        Some(answer) => answer,
-        None => of_item(&ask, &visitor, &path),
-    }
+    let ask = Ask { language: visitor.language, ..ask };
+    let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
+    session::answer(&ask, visitor, &path).unwrap_or_else(|| of_item(&ask, visitor, &path))
 }
 
 fn of_item(ask: &Ask<'_>, visitor: &Visitor, path: &[&str]) -> Answer {

@@ -43,6 +43,8 @@ pub(crate) struct Visitor {
     pub(crate) recursive: bool,
     pub(crate) entity_changed: bool,
     pub(crate) language: Language,
+    /// When the request came, by GLPI's clock; stamps all that it writes.
+    pub(crate) arrived: String,
 }
 
 impl Sessions {
@@ -68,7 +70,8 @@ impl Sessions {
         token
     }
 
-    pub(crate) fn visitor(&self, token: &str) -> Option<Visitor> {
+    /// The holder of a token, who comes at `arrived`.
+    pub(crate) fn visitor(&self, token: &str, arrived: String) -> Option<Visitor> {
         let register = self.register();
         let session = register.open.get(token)?;
         Some(Visitor {
@@ -78,6 +81,7 @@ impl Sessions {
             recursive: session.recursive,
             entity_changed: session.entity_changed,
             language: session.user.language.unwrap_or(self.language),
+            arrived,
         })
     }
 

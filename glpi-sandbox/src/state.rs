@@ -94,7 +94,7 @@ impl World {
         visitor: &Visitor,
         input: &Map<String, Value>,
     ) -> Result<Arc<Ticket>, Refusal> {
-        let draft = self.draft_ticket(visitor, input)?;
+        let draft = draft_ticket(visitor, input)?;
         let ticket = self.records().insert(draft);
         self.created.send_if_modified(|created| {
             *created = ticket.order.max(*created);
@@ -109,20 +109,11 @@ impl World {
         visitor: &Visitor,
         input: &Map<String, Value>,
     ) -> Result<Arc<Ticket>, Refusal> {
-        let mut draft = self.draft_ticket(visitor, input)?;
+        let mut draft = draft_ticket(visitor, input)?;
         let mut records = self.records();
         records.last_ticket += 1;
         draft.ticket.id = records.last_ticket;
         Ok(Arc::new(draft.ticket))
-    }
-
-    fn draft_ticket(
-        &self,
-        visitor: &Visitor,
-        input: &Map<String, Value>,
-    ) -> Result<Draft, Refusal> {
-        let entity = visitor.entity_of(input)?;
-        draft::read(input, visitor.user.id, visitor.user.profile, entity, &self.now())
     }
 
     pub(crate) fn ticket(&self, id: u64) -> Option<Arc<Ticket>> {
@@ -214,7 +205,7 @@ impl World {
             content: text::encode(&content),
             private: coerce::ids(input.get("is_private")).first() == Some(&1),
             author: visitor.user.id,
-            date: self.now(),
+            date: visitor.arrived.clone(),
         };
         let mut records = self.records();
         records.last_followup += 1;
@@ -232,6 +223,11 @@ impl World {
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn draft_ticket(visitor: &Visitor, input: &Map<String, Value>) -> Result<Draft, Refusal> {
+    let entity = visitor.entity_of(input)?;
+    draft::read(input, visitor.user.id, visitor.user.profile, entity, &visitor.arrived)
 }
 
 impl Records {

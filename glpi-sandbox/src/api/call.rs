@@ -250,7 +250,8 @@ impl Ask<'_> {
         let Some(token) = self.call.session_token().filter(|token| !token.is_empty()) else {
             return Err(self.error(400, "ERROR_SESSION_TOKEN_MISSING", Message::SessionMissing));
         };
-        self.premises.world.sessions.visitor(token).ok_or_else(|| {
+        let world = &self.premises.world;
+        world.sessions.visitor(token, world.now()).ok_or_else(|| {
             self.undocumented(401, "ERROR_SESSION_TOKEN_INVALID", Message::SessionInvalid)
         })
     }

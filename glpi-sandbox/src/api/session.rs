@@ -31,7 +31,8 @@ pub(super) fn open(ask: &Ask<'_>) -> Answer {
     if !ask.call.flag("get_full_session", false) {
         return Answer::json(200, &json!({ "session_token": token }));
     }
-    let session = world.sessions.visitor(&token).map(|visitor| full_session(ask, &visitor));
+    let visitor = world.sessions.visitor(&token, world.now());
+    let session = visitor.map(|visitor| full_session(ask, &visitor));
     Answer::json(200, &json!({ "session_token": token, "session": session }))
 }
 
@@ -55,8 +56,8 @@ fn log_in(ask: &Ask<'_>) -> Result<&'static User, Answer> {
 }
 
 /// The answer to a request about the session, if it is one.
-pub(super) fn answer(ask: &Ask<'_>, visitor: &Visitor, resource: &str) -> Option<Answer> {
-    let body = match resource {
+pub(super) fn answer(ask: &Ask<'_>, visitor: &Visitor, path: &[&str]) -> Option<Answer> {
+    let body = match *path.first()? {
         "killSession" => json!(ask.premises.world.sessions.close(&visitor.token)),
         "changeActiveEntities" => return Some(change_entity(ask, visitor)),
         "changeActiveProfile" => return Some(change_profile(ask, visitor)),
@@ -146,7 +147,7 @@ fn my_entities(ask: &Ask<'_>) -> Vec<Value> {
 fn full_session(ask: &Ask<'_>, visitor: &Visitor) -> Value {
     json!({
         "valid_id": visitor.token,
-        "glpi_currenttime": ask.premises.world.now(),
+        "glpi_currenttime": visitor.arrived,
         "glpiID": visitor.user.id,
         "glpiname": visitor.user.login,
         "glpirealname": visitor.user.realname,

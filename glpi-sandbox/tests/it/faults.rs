@@ -100,6 +100,20 @@ async fn a_slow_insert_answers_a_client_that_waits() {
 }
 
 #[tokio::test]
+async fn a_session_killed_during_a_slow_insert_does_not_stop_it() {
+    let glpi = troubled(Kind::SlowCommit { ms: 200 }).await;
+    let kill = async {
+        glpi.sandbox.wait_for_requests(2).await;
+        glpi.get("/killSession").await
+    };
+    let (created, killed) = tokio::join!(glpi.create(json!({"name": "lent 3"})), kill);
+    killed.assert_is(200, &json!(true));
+    assert_eq!(created.status, 201);
+    assert_eq!(glpi.get("/getActiveEntities").await.status, 401);
+    assert_tickets(&glpi, 1);
+}
+
+#[tokio::test]
 async fn an_empty_200_comes_with_or_without_a_ticket() {
     for (kind, tickets) in [(Kind::Empty200, 0), (Kind::Empty200AfterCommit, 1)] {
         let (glpi, reply) = created_under(kind).await;
