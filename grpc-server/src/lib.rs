@@ -6,6 +6,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use secrecy::ExposeSecret as _;
 use service_kit::Shutdown;
 use ticketing_core::{
     clock::SystemClock,
@@ -17,7 +18,7 @@ use ticketing_proto::v1::{
     operations_service_server::OperationsServiceServer,
     ticketing_service_server::TicketingServiceServer,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
 use tonic_health::server::HealthReporter;
 
@@ -39,6 +40,7 @@ pub struct Server {
     listener: TcpListener,
     config: Config,
     ticketing: Ticketing,
+    hints: Option<watch::Receiver<()>>,
 }
 
 /// Why a server does not start or ends before its time.
@@ -92,9 +94,9 @@ impl Server {
             .await
             .map_err(|error| Error::Listen(config.listen, error))?;
         let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
-        let outbox = open(&config.store).await.map_err(Error::Store)?;
+        let (outbox, hints) = open(&config.store).await.map_err(Error::Store)?;
         let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
-        Ok(Self { listener, config, ticketing })
+        Ok(Self { listener, config, ticketing, hints })
     }
 
     /// The address listened on.
@@ -105,8 +107,11 @@ impl Server {
     /// Serves until shutdown begins, answers the calls under way, then stops delivering, ends
     /// GLPI's session and closes the outbox.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Self { listener, config, ticketing } = self;
+        let Self { listener, config, ticketing, hints } = self;
         ticketing.start(config.retention).await.map_err(Error::Store)?;
+        if let Some(hints) = hints {
+            shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));
+        }
         let (health, health_service) = tonic_health::server::health_reporter();
         shutdown.spawn(report_health(health, ticketing.clone(), shutdown.clone()));
 
@@ -147,11 +152,31 @@ impl Server {
     }
 }
 
-async fn open(store: &config::Store) -> Result<Arc<dyn Outbox>, StoreError> {
+/// The outbox, and hints that another replica has recorded something.
+type Opened = (Arc<dyn Outbox>, Option<watch::Receiver<()>>);
+
+async fn open(store: &config::Store) -> Result<Opened, StoreError> {
     Ok(match store {
-        config::Store::Sqlite(path) => Arc::new(SqliteOutbox::open(path).await?),
-        config::Store::Postgres(url) => Arc::new(PostgresOutbox::connect(url).await?),
+        config::Store::Sqlite(path) => (Arc::new(SqliteOutbox::open(path).await?), None),
+        config::Store::Postgres(url) => {
+            let outbox = PostgresOutbox::connect(url.expose_secret()).await?;
+            let hints = outbox.wakeups();
+            (Arc::new(outbox), Some(hints))
+        }
     })
+}
+
+/// Looks for work when another replica says that there is some.
+async fn follow(mut hints: watch::Receiver<()>, ticketing: Ticketing, shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            () = shutdown.soft().cancelled() => return,
+            hint = hints.changed() => match hint {
+                Ok(()) => ticketing.look_for_work(),
+                Err(_store_closed) => return,
+            },
+        }
+    }
 }
 
 /// Ends when connections have not closed in time after shutdown began, or at once when told so.

@@ -180,6 +180,11 @@ impl Ticketing {
         self.outbox.discard(reference, self.clock.now()).await.map_err(Error::Store)
     }
 
+    /// A hint that another replica has recorded something.
+    pub fn look_for_work(&self) {
+        self.courier.wake();
+    }
+
     /// Whether callers may presently expect a ticket number.
     pub fn expects_glpi_to_answer(&self) -> bool {
         self.courier.expects_glpi_to_answer()
