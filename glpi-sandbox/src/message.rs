@@ -65,7 +65,9 @@ impl Language {
     }
 }
 
-/// Recorded, except that the English side of a few is from GLPI's sources.
+/// The French side is recorded, and so is some of the English one. The rest of
+/// it follows GLPI's sources, except `BadArray`, `ItemNotFound` and
+/// `LoginWrong`, whose English words are only likely: match on codes.
 fn both(message: Message) -> (&'static str, &'static str) {
     match message {
         Message::ApiDisabled => ("API désactivée", "API disabled"),
@@ -79,7 +81,7 @@ fn both(message: Message) -> (&'static str, &'static str) {
             "Le paramètre input doit être un tableau d'objets",
             "input parameter must be an array of objects",
         ),
-        Message::BadCriteria => ("Critère de recherche mal formé", "malformed search criteria"),
+        Message::BadCriteria => ("Critère de recherche mal formé", "Malformed search criteria"),
         Message::BadDate => {
             ("Valeur incorrecte pour le champ date.", "Incorrect value for date field.")
         }
