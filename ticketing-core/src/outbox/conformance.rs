@@ -37,6 +37,7 @@ macro_rules! on_every_store {
 
 mod concurrency;
 mod leasing;
+mod measure;
 mod operators;
 mod recording;
 mod replicas;
@@ -193,11 +194,11 @@ fn url(server: &str, schema: &str) -> String {
 }
 
 /// So many seconds after the beginning of the tests' time.
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_507_200 + seconds).unwrap()
 }
 
-fn lease(token: i64, until: i64) -> Lease {
+pub(super) fn lease(token: i64, until: i64) -> Lease {
     Lease { token, until: at(until) }
 }
 
@@ -213,7 +214,7 @@ fn doubt(due: i64) -> Settlement {
     Settlement::Doubt { due: at(due), reason: "time-out".into() }
 }
 
-fn draft() -> Draft {
+pub(super) fn draft() -> Draft {
     Draft {
         reference: Reference::draw(),
         client: "gateway".into(),
@@ -235,7 +236,7 @@ fn followup_of(parent: &Reference) -> Draft {
     Draft { parent: Some(parent.clone()), work, ..draft() }
 }
 
-fn ticket(description: &str) -> NewTicket {
+pub(super) fn ticket(description: &str) -> NewTicket {
     NewTicket {
         caller: Caller { name: Some("Marie Dupont".into()), ..Caller::default() },
         subject: Some("Fire".into()),

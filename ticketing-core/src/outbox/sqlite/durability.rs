@@ -1,1 +1,309 @@
-//! What SQLite alone promises.
+//! What SQLite alone promises: one process, commits that are on disk, disks that fail.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::outbox::{
+    Filter, State, Work,
+    conformance::{at, draft, lease, ticket},
+};
+
+mod syncs;
+
+struct Disk {
+    directory: TempDir,
+}
+
+impl Disk {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("outbox.db")
+    }
+
+    async fn open(&self) -> SqliteOutbox {
+        SqliteOutbox::open(&self.path()).await.unwrap()
+    }
+
+    /// Everything the outbox keeps on disk.
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = std::fs::read(self.path()).unwrap();
+        bytes.extend(std::fs::read(self.path().with_extension("db-wal")).unwrap_or_default());
+        bytes
+    }
+
+    /// The files as they are this moment: what a host that dies now would leave.
+    fn copy(&self) -> Self {
+        let copy = Self::new();
+        for name in ["outbox.db", "outbox.db-wal"] {
+            std::fs::copy(self.directory.path().join(name), copy.directory.path().join(name))
+                .unwrap();
+        }
+        copy
+    }
+}
+
+async fn record(outbox: &SqliteOutbox, draft: Draft) -> Result<Entry, StoreError> {
+    match outbox.insert(draft, Some(lease(1, 60)), at(0)).await? {
+        Inserted::New(entry) => Ok(entry),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A request of about 40 kB, of which a few dozen fill the log.
+fn large_draft() -> Draft {
+    Draft { work: Work::Ticket(ticket(&"mot ".repeat(10_000))), ..draft() }
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_until_the_first_has_closed() {
+    let disk = Disk::new();
+    let first = disk.open().await;
+    let refused = SqliteOutbox::open(&disk.path()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("outbox.db"), "{refused}");
+    first.close().await.unwrap();
+
+    let second = disk.open().await;
+    SqliteOutbox::open(&disk.path()).await.unwrap_err();
+    drop(second);
+    disk.open().await.close().await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_process_is_refused_through_a_link_as_well() {
+    let disk = Disk::new();
+    let _first = disk.open().await;
+    let link = disk.directory.path().join("link.db");
+    std::os::unix::fs::symlink(disk.path(), &link).unwrap();
+    let refused = SqliteOutbox::open(&link).await.unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whatever_is_answered_is_in_the_files() {
+    let disk = Disk::new();
+    let outbox = disk.open().await;
+    // Enough to fill the log, so that some copies are taken right after it was emptied.
+    for number in 1..150 {
+        let entry = record(&outbox, large_draft()).await.unwrap();
+        let recorded = disk.copy();
+        let delivered = Settlement::Delivered { glpi_id: number };
+        assert!(outbox.settle(&entry.reference, 1, delivered, at(1)).await.unwrap());
+        let settled = disk.copy();
+
+        let booted = recorded.open().await;
+        assert_eq!(booted.find(&entry.reference).await.unwrap(), Some(entry.clone()));
+        let booted = settled.open().await;
+        let found = booted.find(&entry.reference).await.unwrap().unwrap();
+        assert_eq!((found.state, found.glpi_id), (State::Delivered, Some(number)));
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_caller_is_left_in_the_files_once_erased() {
+    let disk = Disk::new();
+    let outbox = disk.open().await;
+    let mut name = String::new();
+    for number in 0_u32..300 {
+        name = format!("Marguerite Yourcenar {number}");
+        let text = format!("{name} ").repeat(usize::try_from(number * 7 % 400).unwrap() + 1);
+        let work = Work::Ticket(ticket(&text));
+        let entry = record(&outbox, Draft { work, ..draft() }).await.unwrap();
+        let delivered = Settlement::Delivered { glpi_id: number };
+        assert!(
+            outbox.settle(&entry.reference, 1, delivered, at(i64::from(number))).await.unwrap()
+        );
+    }
+    assert!(contains(&disk.bytes(), &name), "it is there to be erased");
+
+    for _ in 0..10 {
+        assert_eq!(outbox.erase_settled_before(at(1000), 30).await.unwrap(), 30);
+    }
+    outbox.next_due().await.unwrap(); // After the log has been emptied.
+    assert!(!contains(&disk.bytes(), "Marguerite"));
+    outbox.close().await.unwrap();
+    assert!(!contains(&disk.bytes(), "Marguerite"));
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn an_operation_that_fails_by_itself_fails_alone() {
+    let disk = Disk::new();
+    let outbox = Arc::new(disk.open().await);
+    let mut calls = JoinSet::new();
+    for number in 0..100 {
+        let outbox = Arc::clone(&outbox);
+        calls.spawn(async move {
+            if number % 10 > 0 {
+                record(&outbox, draft()).await.unwrap();
+                return;
+            }
+            // Writes one row, then violates a constraint with another.
+            let half = |connection: &Connection| {
+                rows::insert(connection, draft(), None, at(0))?;
+                connection.execute("INSERT INTO outbox (reference) VALUES ('odd')", [])
+            };
+            outbox.writer.run(half).await.unwrap_err();
+        });
+    }
+    calls.join_all().await;
+    assert_eq!(outbox.stats().await.unwrap().rows, [0, 90, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_full_file_fails_calls_and_recovers_without_a_restart() {
+    let disk = Disk::new();
+    let outbox = Arc::new(disk.open().await);
+    let before = record(&outbox, draft()).await.unwrap();
+    let pages: u32 = outbox
+        .writer
+        .run(|connection| connection.query_row("PRAGMA page_count", [], |row| row.get(0)))
+        .await
+        .unwrap();
+    // The limit is the connection's: it ends when the writer opens the file anew.
+    let limit =
+        move |connection: &Connection| connection.pragma_update(None, "max_page_count", pages + 2);
+    outbox.writer.run(limit).await.unwrap();
+
+    let error = record(&outbox, large_draft()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let after = record(&outbox, large_draft()).await.unwrap();
+    let all = outbox.list(Filter { limit: 10, ..Filter::default() }).await.unwrap();
+    assert_eq!(all, [before, after]);
+}
+
+/// Needs the right to mount; elsewhere it says so.
+#[tokio::test]
+async fn a_full_disk_fails_calls_and_recovers_without_a_restart() {
+    let disk = Disk::new();
+    let Some(_mounted) = Mounted::small(disk.directory.path()) else {
+        println!("not tested: only root may mount a small disk");
+        return;
+    };
+    let ballast = disk.directory.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 9_000_000]).unwrap();
+    let outbox = disk.open().await;
+
+    let mut acknowledged = Vec::new();
+    let error = loop {
+        match record(&outbox, large_draft()).await {
+            Ok(entry) => acknowledged.push(entry),
+            Err(error) => break error,
+        }
+        assert!(acknowledged.len() < 1000, "the disk never fills");
+    };
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(!acknowledged.is_empty());
+    // Still full: whatever is answered is true.
+    for _ in 0..20 {
+        acknowledged.extend(record(&outbox, large_draft()).await);
+    }
+    for entry in &acknowledged {
+        assert_eq!(outbox.find(&entry.reference).await.unwrap().as_ref(), Some(entry));
+    }
+
+    std::fs::remove_file(ballast).unwrap();
+    acknowledged.push(record(&outbox, large_draft()).await.unwrap());
+    for (number, entry) in acknowledged.iter().enumerate() {
+        let delivered = Settlement::Delivered { glpi_id: u32::try_from(number + 1).unwrap() };
+        assert!(outbox.settle(&entry.reference, 1, delivered, at(1)).await.unwrap());
+    }
+    outbox.close().await.unwrap();
+
+    let outbox = disk.open().await;
+    let mut missing = String::new();
+    for entry in &acknowledged {
+        if outbox.find(&entry.reference).await.unwrap().is_none() {
+            write!(missing, " {}", entry.reference).unwrap();
+        }
+    }
+    assert_eq!(missing, "");
+    outbox.close().await.unwrap();
+}
+
+/// A disk of 12 MB, while it lives.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn small(at: &Path) -> Option<Self> {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+            .arg(at)
+            .output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: a failed test may still have the file open.
+        let unmounted = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+#[tokio::test]
+async fn a_file_locked_by_another_program_fails_calls_until_it_is_free() {
+    let disk = Disk::new();
+    let outbox = disk.open().await;
+    let shell = Connection::open(disk.path()).unwrap();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = record(&outbox, draft()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    shell.execute_batch("COMMIT").unwrap();
+    record(&outbox, draft()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_with_an_old_view_holds_up_nobody() {
+    let disk = Disk::new();
+    let outbox = disk.open().await;
+    record(&outbox, draft()).await.unwrap();
+    let shell = Connection::open(disk.path()).unwrap();
+    shell.execute_batch("BEGIN; SELECT * FROM outbox").unwrap();
+    let count = |connection: &Connection| -> u32 {
+        connection.query_row("SELECT COUNT(*) FROM outbox", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&shell), 1);
+    for _ in 0..50 {
+        record(&outbox, large_draft()).await.unwrap();
+    }
+    assert_eq!(count(&shell), 1);
+    assert_eq!(outbox.stats().await.unwrap().rows[1], 51);
+}
+
+#[test]
+fn the_hot_statements_read_nothing_but_their_index() {
+    let connection = Connection::open_in_memory().unwrap();
+    migrate(&connection).unwrap();
+    for (statement, index) in [
+        (leases::EXPIRE, "outbox_lease"),
+        (leases::CLAIM, "outbox_due"),
+        (leases::NEXT_DUE, "outbox_due"),
+        (leases::TELL_FOLLOWUPS, "outbox_orphan"),
+        (rows::FIND_BY_KEY, "outbox_key"),
+        (rows::FIND_DELIVERED, "outbox_ticket"),
+        (rows::LIST_IN_STATE, "outbox_state"),
+        (rows::OLDEST_OPEN, "outbox_state"),
+        (rows::ERASE, "outbox_erasable"),
+    ] {
+        let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let steps = explained.raw_query().mapped(|row| row.get::<_, String>("detail"));
+        let plan = steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n");
+        assert!(plan.contains(index), "{statement}\n{plan}");
+        let whole_table = |step: &str| step == "SCAN outbox";
+        assert!(!plan.lines().any(whole_table), "{statement}\n{plan}");
+        assert!(!plan.contains("TEMP B-TREE FOR ORDER BY"), "{statement}\n{plan}");
+    }
+}

@@ -33,7 +33,7 @@ pub(super) const CLAIM: &str = "
         state = CASE state WHEN 'waiting' THEN 'sending' ELSE state END,
         lease_token = ?2, lease_until = ?3
     WHERE id IN (
-        SELECT id FROM outbox
+        SELECT id FROM outbox INDEXED BY outbox_due
         WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
             AND (parent IS NULL OR parent_ticket IS NOT NULL)
             AND due_at <= ?1
@@ -56,7 +56,7 @@ const DELIVER: &str = "
         lease_token = NULL, lease_until = NULL
     WHERE reference = ?1 AND lease_token = ?2 AND state IN ('sending', 'in_doubt')";
 
-const TELL_FOLLOWUPS: &str = "
+pub(super) const TELL_FOLLOWUPS: &str = "
     UPDATE outbox SET parent_ticket = ?2
     WHERE parent = ?1 AND parent IS NOT NULL AND parent_ticket IS NULL";
 
@@ -100,7 +100,7 @@ const RELEASE: &str = "
 pub(super) const NEXT_DUE: &str = "
     SELECT MIN(at) FROM (
         SELECT at FROM (
-            SELECT due_at AS at FROM outbox
+            SELECT due_at AS at FROM outbox INDEXED BY outbox_due
             WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
                 AND (parent IS NULL OR parent_ticket IS NOT NULL)
             ORDER BY due_at, id LIMIT 1)

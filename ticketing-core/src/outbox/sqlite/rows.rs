@@ -13,7 +13,7 @@ use crate::{
 
 type Result<T> = rusqlite::Result<T>;
 
-const FIND_BY_KEY: &str = "SELECT * FROM outbox WHERE client = ?1 AND key_digest = ?2";
+pub(super) const FIND_BY_KEY: &str = "SELECT * FROM outbox WHERE client = ?1 AND key_digest = ?2";
 
 const FORGET_KEY: &str = "
     UPDATE outbox SET key_digest = NULL, key_until = NULL WHERE client = ?1 AND key_digest = ?2";
@@ -30,7 +30,7 @@ const INSERT: &str = "
 
 const FIND: &str = "SELECT * FROM outbox WHERE reference = ?1";
 
-const FIND_DELIVERED: &str = "
+pub(super) const FIND_DELIVERED: &str = "
     SELECT * FROM outbox WHERE glpi_id = ?1 AND state = 'delivered' AND parent IS NULL
     ORDER BY id LIMIT 1";
 
@@ -39,12 +39,12 @@ const ID_OF: &str = "SELECT id FROM outbox WHERE reference = ?1";
 const LIST: &str = "
     SELECT * FROM outbox WHERE id > ?1 AND accepted_at < ?2 ORDER BY id LIMIT ?3";
 
-const LIST_IN_STATE: &str = "
+pub(super) const LIST_IN_STATE: &str = "
     SELECT * FROM outbox WHERE state = ?4 AND id > ?1 AND accepted_at < ?2 ORDER BY id LIMIT ?3";
 
 const COUNT_BY_STATE: &str = "SELECT state, COUNT(*) FROM outbox GROUP BY state";
 
-const OLDEST_OPEN: &str = "
+pub(super) const OLDEST_OPEN: &str = "
     SELECT accepted_at FROM outbox WHERE id = (
         SELECT MIN(id) FROM (
             SELECT MIN(id) AS id FROM outbox WHERE state = 'waiting'
@@ -64,9 +64,9 @@ const DISCARD: &str = "
     UPDATE outbox SET state = 'discarded', settled_at = ?2
     WHERE reference = ?1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
-const ERASE: &str = "
+pub(super) const ERASE: &str = "
     UPDATE outbox SET work = NULL WHERE id IN (
-        SELECT id FROM outbox
+        SELECT id FROM outbox INDEXED BY outbox_erasable
         WHERE state IN ('delivered', 'discarded') AND work IS NOT NULL AND settled_at < ?1
         ORDER BY settled_at LIMIT ?2)";
 
