@@ -52,7 +52,7 @@ async fn list(
     let mut entries: Vec<EntryView> = Vec::new();
     let mut next = Some(String::new());
     let mut left = limit;
-    while let Some(page) = next.take().filter(|_| left > 0) {
+    while let Some(page) = next.take_if(|_| left > 0) {
         let (found, following) = client.page(wanted, page, left).await?;
         left = left.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
         next = following;
@@ -67,7 +67,7 @@ async fn list(
         output::data(&view::list(entries, personal));
     }
     if next.is_some() {
-        output::talk(&format!("there are more than {limit}; --limit shows them"));
+        output::talk(&format!("these are the first {limit}; --limit shows more"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -50,3 +50,26 @@ pub(crate) fn with_state_directory(source: Source, options: &StateDirectory) -> 
         Some(_) | None => source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn store(environment: &[(&str, &str)], state_directory: Option<&str>) -> String {
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let options = StateDirectory { state_directory: state_directory.map(Into::into) };
+        let source = with_state_directory(Source::new(environment, None).unwrap(), &options);
+        source.required_secret(&settings::AUTOMATGLPI_STORE).expose_secret().to_owned()
+    }
+
+    #[test]
+    fn the_outbox_is_in_the_state_directory_unless_a_store_is_set() {
+        let set = [("AUTOMATGLPI_STORE", "sqlite:/elsewhere.db")];
+        assert_eq!(store(&[], None), "sqlite:automatglpi.db");
+        assert_eq!(store(&[], Some("/var/lib/a")), "sqlite:/var/lib/a/outbox.db");
+        assert_eq!(store(&set, Some("/var/lib/a")), "sqlite:/elsewhere.db");
+    }
+}

@@ -1,0 +1,16 @@
+//! The real binary, from the outside: what operators type, what callers hear.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
+mod apart;
+mod call;
+mod check;
+mod config;
+mod contract;
+mod demo;
+mod help;
+mod outbox;
+mod process;
+mod shutdown;
+mod trouble;
+mod world;

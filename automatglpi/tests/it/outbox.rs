@@ -1,0 +1,139 @@
+//! What operators see and mend.
+
+use glpi_sandbox::{Fault, Kind, Operation};
+use serde_json::{Value, json};
+
+use crate::{
+    process::{lines_to, within},
+    world::World,
+};
+
+/// A world with one parked request, and its reference.
+async fn parked() -> (World, String) {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::NoCreateRight));
+    let hostile = "=cmd() \u{1b}[2J \u{9b}31m";
+    let payload =
+        json!({"caller_name": "Marie Dupont", "problem": hostile, "phone": "+33612345678"});
+    let reply = world.call(payload).await;
+    assert_eq!(reply.body["status"], "parked", "{}", reply.body);
+    let reference = reply.body["reference"].as_str().unwrap().to_owned();
+    world.sandbox.clear();
+    (world, reference)
+}
+
+#[tokio::test]
+async fn a_parked_request_is_delivered_by_retry_once_the_cause_is_mended() {
+    let (world, reference) = parked().await;
+    let listed = world.json(&["outbox", "list", "--state", "parked", "--json"]).await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["reference"], reference);
+    assert!(listed[0]["reason"].as_str().unwrap().contains("ERROR_GLPI_ADD"), "{}", listed[0]);
+
+    let mut watch = world.start(&["outbox", "watch", "--json"]);
+    within(lines_to(&mut watch.stdout, |line| line.contains("\"parked\":1"))).await;
+    let retried = world.json(&["outbox", "retry", &reference, "--json"]).await;
+    assert_eq!(retried[0]["reference"], reference);
+    within(lines_to(&mut watch.stdout, |line| line.contains("\"delivered\":1"))).await;
+
+    let shown = world.json(&["outbox", "show", &reference, "--json"]).await;
+    assert_eq!((&shown[0]["state"], &shown[0]["glpi_id"]), (&json!("delivered"), &json!(1)));
+    assert_eq!(world.sandbox.tickets().len(), 1);
+}
+
+#[tokio::test]
+async fn a_discarded_request_stays_discarded() {
+    let (world, reference) = parked().await;
+    let output = world.run(&["outbox", "discard", &reference]).await;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{reference} is discarded\n"));
+    let output = world.run(&["outbox", "retry", &reference]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the entry is discarded"), "{said}");
+    assert_eq!(world.sandbox.tickets().len(), 0);
+}
+
+#[tokio::test]
+async fn what_callers_said_is_shown_only_when_asked_for() {
+    let (world, reference) = parked().await;
+    for discreet in [
+        &["outbox", "list"][..],
+        &["outbox", "list", "--json"],
+        &["outbox", "show", &reference],
+        &["outbox", "stats"],
+    ] {
+        let output = String::from_utf8(world.run(discreet).await.stdout).unwrap();
+        assert!(!output.contains("Marie"), "{discreet:?}: {output}");
+        assert!(output.contains("parked"), "{discreet:?}: {output}");
+    }
+    for open in [
+        &["outbox", "list", "--personal"][..],
+        &["outbox", "list", "--personal", "--json"],
+        &["outbox", "show", &reference, "--personal"],
+        &["outbox", "export"],
+        &["outbox", "export", "--csv"],
+    ] {
+        let output = String::from_utf8(world.run(open).await.stdout).unwrap();
+        assert!(output.contains("Marie"), "{open:?}: {output}");
+        assert!(!output.contains(['\u{1b}', '\u{9b}']), "{open:?} steers the terminal");
+    }
+}
+
+#[tokio::test]
+async fn an_export_holds_everything_and_starts_nothing() {
+    let (world, reference) = parked().await;
+    let lines = world.json(&["outbox", "export"]).await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["reference"], reference);
+    let said = lines[0].pointer("/content/ticket/description").and_then(Value::as_str);
+    assert!(said.unwrap().starts_with("=cmd() "), "{said:?}");
+
+    let table = String::from_utf8(world.run(&["outbox", "export", "--csv"]).await.stdout).unwrap();
+    let row = table.lines().nth(1).unwrap();
+    assert!(row.contains("\"'+33612345678\""), "{row}");
+    assert!(row.contains("\"'=cmd() "), "{row}");
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_limited() {
+    let world = World::new().await;
+    for number in 0..3 {
+        world.call_number(number).await;
+    }
+    let count = async |arguments: &[&str]| {
+        let arguments = [&["outbox", "list", "--json"], arguments].concat();
+        world.json(&arguments).await.len()
+    };
+    assert_eq!(count(&[]).await, 3);
+    assert_eq!(count(&["--state", "delivered"]).await, 3);
+    assert_eq!(count(&["--state", "in_doubt"]).await, 0);
+    assert_eq!(count(&["--older-than", "1h"]).await, 0);
+    assert_eq!(count(&["--limit", "2"]).await, 2);
+    let output = world.run(&["outbox", "list", "--limit", "2"]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the first 2"), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_its_exit_code() {
+    let mut world = World::with(&[("AUTOMATGLPI_GRPC_TOKEN", "secret")]).await;
+    assert_eq!(world.call_number(1).await.body["status"], "created", "the gateway has the token");
+    assert_eq!(world.json(&["outbox", "list", "--json"]).await.len(), 1);
+
+    let grpc = ("AUTOMATGLPI_GRPC_URL", world.grpc.clone());
+    let output = crate::process::output(&["outbox", "list"], std::slice::from_ref(&grpc)).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("AUTOMATGLPI_GRPC_TOKEN"));
+
+    let output = world.run(&["outbox", "show", "12"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nine digits"));
+
+    let output = world.run(&["outbox", "show", "123-456-789"]).await;
+    assert_eq!(output.status.code(), Some(1));
+
+    world.service.signal("TERM").await;
+    assert!(world.service.exit().await.success());
+    let output = crate::process::output(&["outbox", "list"], &[grpc]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no gRPC server answers"));
+}
