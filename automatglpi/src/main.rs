@@ -12,6 +12,7 @@ mod cli;
 mod commands;
 mod one_process;
 mod output;
+mod signals;
 mod tables;
 mod trouble;
 

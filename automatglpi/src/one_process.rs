@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use anyhow::{Context as _, bail};
 use grpc_server::Server;
 use http_gateway::Gateway;
 use service_kit::{Shutdown, config::Source, telemetry};
@@ -57,13 +56,11 @@ impl Pair {
         })
     }
 
-    /// Serves until the first signal, then stops from the outside in: the gateway answers its calls
-    /// before the server stops. The second signal ends both at once.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    /// Serves until shutdown begins, then stops from the outside in: the gateway answers its calls
+    /// before the server stops.
+    pub(crate) async fn run(self, outside: Shutdown) -> anyhow::Result<()> {
         let Self { server, gateway } = self;
-        let (outside, inside) = (Shutdown::new(), Shutdown::new());
-        outside.on_signals().context("cannot listen for signals")?;
-
+        let inside = Shutdown::new();
         let gateway = Box::pin(async {
             let ended = gateway.run(outside.clone()).await;
             inside.begin();
@@ -75,16 +72,10 @@ impl Pair {
             outside.begin();
             ended
         });
-        tokio::select! {
-            (gateway, server) = async { tokio::join!(gateway, server) } => {
-                server?;
-                gateway?;
-                Ok(())
-            }
-            () = outside.hard().cancelled() => {
-                bail!("ended at once; requests to GLPI under way are looked up at the next start")
-            }
-        }
+        let (gateway, server) = tokio::join!(gateway, server);
+        server?;
+        gateway?;
+        Ok(())
     }
 }
 

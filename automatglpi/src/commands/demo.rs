@@ -16,7 +16,7 @@ use service_kit::{
 use crate::{
     cli::Demo,
     one_process::{Addresses, Config, Pair},
-    output,
+    output, signals,
 };
 
 /// What the demo takes from the configuration: nothing that leads out of it.
@@ -29,6 +29,7 @@ const TAKEN: [Setting; 5] = [
 ];
 
 pub(crate) async fn run(config: Option<&Path>, options: Demo) -> anyhow::Result<ExitCode> {
+    let shutdown = signals::listen()?;
     // Removed when dropped, after everything has stopped.
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let sandbox = start_sandbox(options.glpi).await?;
@@ -38,7 +39,7 @@ pub(crate) async fn run(config: Option<&Path>, options: Demo) -> anyhow::Result<
         Pair::bind(Config::read(&source)?).await.map_err(|error| taken_port(error, &options))?;
 
     output::data(&invitation(pair.addresses()?, &sandbox.url()));
-    pair.run().await?;
+    signals::before_the_second(&shutdown, pair.run(shutdown.clone())).await?;
     sandbox.stop().await;
     Ok(ExitCode::SUCCESS)
 }

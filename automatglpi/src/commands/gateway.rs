@@ -2,11 +2,10 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, bail};
 use http_gateway::{Config, Gateway};
-use service_kit::{Shutdown, config::Source, telemetry};
+use service_kit::{config::Source, telemetry};
 
-use crate::output;
+use crate::{output, signals};
 
 pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let source = Source::from_process(config)?;
@@ -15,14 +14,11 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     source.finish()?;
     telemetry::init(&log)?;
 
-    let shutdown = Shutdown::new();
-    shutdown.on_signals().context("cannot listen for signals")?;
+    let shutdown = signals::listen()?;
     let gateway = Gateway::bind(config).await?;
     let (http, admin) = (gateway.local_addr()?, gateway.admin_addr()?);
     output::talk(&format!("ready: http://{http} admin http://{admin}"));
-    tokio::select! {
-        ended = gateway.run(shutdown.clone()) => ended?,
-        () = shutdown.hard().cancelled() => bail!("ended at once; some calls were not answered"),
-    }
+    let serving = Box::pin(async { Ok(gateway.run(shutdown.clone()).await?) });
+    signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use glpi_sandbox::{Language, Options, Sandbox};
-use service_kit::Shutdown;
 
 use crate::{
     cli::{self, SandboxLanguage},
-    output,
+    output, signals,
 };
 
 pub(crate) async fn run(options: cli::Sandbox) -> anyhow::Result<ExitCode> {
@@ -17,8 +16,7 @@ pub(crate) async fn run(options: cli::Sandbox) -> anyhow::Result<ExitCode> {
         SandboxLanguage::Fr => Language::French,
         SandboxLanguage::En => Language::English,
     };
-    let shutdown = Shutdown::new();
-    shutdown.on_signals().context("cannot listen for signals")?;
+    let shutdown = signals::listen()?;
     let options = Options { listen, app_token, user_token, language, ..Options::default() };
     let sandbox = Sandbox::start(options).await.with_context(|| {
         format!("cannot listen on {listen}: is it in use? --listen takes another address")

@@ -8,7 +8,7 @@ use super::server::with_state_directory;
 use crate::{
     cli::StateDirectory,
     one_process::{Addresses, Config, Pair},
-    output,
+    output, signals,
 };
 
 pub(crate) async fn run(
@@ -16,9 +16,11 @@ pub(crate) async fn run(
     options: StateDirectory,
 ) -> anyhow::Result<ExitCode> {
     let source = with_state_directory(Source::from_process(config)?, &options);
-    let pair = Pair::bind(Config::read(&source)?).await?;
+    let config = Config::read(&source)?;
+    let shutdown = signals::listen()?;
+    let pair = signals::before_the_first(&shutdown, Pair::bind(config)).await?;
     let Addresses { http, grpc, admin } = pair.addresses()?;
     output::talk(&format!("ready: http://{http} grpc://{grpc} admin http://{admin}"));
-    pair.run().await?;
+    signals::before_the_second(&shutdown, pair.run(shutdown.clone())).await?;
     Ok(ExitCode::SUCCESS)
 }

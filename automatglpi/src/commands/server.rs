@@ -2,11 +2,10 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, bail};
 use grpc_server::{Config, Server};
-use service_kit::{Shutdown, config::Source, settings, telemetry};
+use service_kit::{config::Source, settings, telemetry};
 
-use crate::{cli::StateDirectory, output};
+use crate::{cli::StateDirectory, output, signals};
 
 /// The outbox in the state directory.
 const OUTBOX_FILE: &str = "outbox.db";
@@ -21,16 +20,12 @@ pub(crate) async fn run(
     source.finish()?;
     telemetry::init(&log)?;
 
-    let shutdown = Shutdown::new();
-    shutdown.on_signals().context("cannot listen for signals")?;
-    let server = Server::bind(config).await?;
+    let shutdown = signals::listen()?;
+    let listening = async { Ok(Server::bind(config).await?) };
+    let server = signals::before_the_first(&shutdown, listening).await?;
     output::talk(&format!("ready: grpc://{}", server.local_addr()?));
-    tokio::select! {
-        ended = server.run(shutdown.clone()) => ended?,
-        () = shutdown.hard().cancelled() => {
-            bail!("ended at once; requests to GLPI under way are looked up at the next start")
-        }
-    }
+    let serving = Box::pin(async { Ok(server.run(shutdown.clone()).await?) });
+    signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,35 @@
+//! SIGTERM and SIGINT: the first ends in order, the second at once.
+
+use anyhow::{Context as _, bail};
+use service_kit::Shutdown;
+
+/// Begins to listen for signals. Before anything is begun that must be ended.
+pub(crate) fn listen() -> anyhow::Result<Shutdown> {
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("cannot listen for signals")?;
+    Ok(shutdown)
+}
+
+/// Gets ready, unless a signal comes first: nothing has been promised yet.
+pub(crate) async fn before_the_first<T>(
+    shutdown: &Shutdown,
+    ready: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        ready = ready => ready,
+        () = shutdown.soft().cancelled() => bail!("ended before it was ready"),
+    }
+}
+
+/// Serves, which ends in order by itself, unless a second signal comes first.
+pub(crate) async fn before_the_second(
+    shutdown: &Shutdown,
+    serving: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = serving => ended,
+        () = shutdown.hard().cancelled() => {
+            bail!("ended at once; what was under way is looked up at the next start")
+        }
+    }
+}
