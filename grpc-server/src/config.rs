@@ -61,8 +61,11 @@ impl Config {
             max_in_flight: source
                 .parse(&settings::GLPI_MAX_IN_FLIGHT, "a number from 1 up")
                 .unwrap_or(Settings::default().max_in_flight),
-            // Twice the longest attempt: log-in, look-up, request.
-            lease: signed(glpi.request_timeout).saturating_mul(8).max(SignedDuration::from_mins(1)),
+            // A request leaves only while half of the lease remains, and may take four time-outs
+            // (log-in and request, both twice): six leave room for clocks that disagree.
+            lease: signed(glpi.request_timeout)
+                .saturating_mul(12)
+                .max(SignedDuration::from_mins(1)),
             policy: Policy {
                 slowest_request: slowest,
                 second_look: slowest / 6,

@@ -147,7 +147,11 @@ impl Server {
             served = serving => served.map_err(Error::Serve),
             () = give_up(&shutdown, config.shutdown_within) => Ok(()),
         };
-        ticketing.stop(config.shutdown_within).await;
+        tokio::select! {
+            () = ticketing.stop(config.shutdown_within) => {}
+            // Told twice to stop: what is under way is looked up at the next start.
+            () = shutdown.hard().cancelled() => {}
+        }
         served
     }
 }

@@ -288,7 +288,9 @@ impl Courier {
                 tracing::info!(%reference, ticket = id, attempt, "delivered to GLPI");
             }
             Written::Refused(reason) => {
-                self.breaker.succeeded();
+                // A right that was taken away refuses every call: better that they wait behind the
+                // breaker than that all of them are parked.
+                self.breaker.failed(reason);
                 tracing::error!(%reference, reason, "GLPI refused it; parked for an operator");
             }
             Written::Unreachable(reason) => {

@@ -128,26 +128,41 @@ async fn a_discarded_call_is_never_sent() {
 }
 
 #[tokio::test]
-async fn an_outage_is_bridged_and_a_fresh_call_does_not_wait_for_the_backlog() {
+async fn an_outage_of_2000_calls_is_bridged_and_a_fresh_call_does_not_wait_for_the_backlog() {
     let world = World::new().await;
     world.sandbox.inject(Fault::new(Operation::Any, Kind::Refuse));
-    let mut recorded = Vec::new();
-    for number in 0..100 {
-        let answer = world.call(&format!("pendant la panne {number}")).await;
-        assert_ne!(answer.entry.state, State::Delivered);
-        recorded.push(answer.entry.reference);
-    }
+    let calls = (0..2000).map(|number| {
+        let world = &world;
+        async move { world.call(&format!("pendant la panne {number}")).await.entry }
+    });
+    let recorded = futures_util::future::join_all(calls).await;
+    assert!(recorded.iter().all(|entry| entry.state != State::Delivered));
     assert!(!world.ticketing.expects_glpi_to_answer(), "the breaker is open");
 
-    world.sandbox.clear();
-    world.until(&recorded[0], State::Delivered).await;
-    let fresh = world.call("pendant le rattrapage").await;
-    assert_eq!(fresh.entry.state, State::Delivered);
-    for reference in &recorded {
-        world.until(reference, State::Delivered).await;
-        assert_eq!(world.copies(reference), 1);
+    world.sandbox.set_faults(vec![Fault::new(Operation::CreateTicket, Kind::Latency { ms: 2 })]);
+    world.sandbox.wait_for_tickets(20).await;
+    let fresh = world.call("pendant le rattrapage").await.entry;
+    assert_eq!(fresh.state, State::Delivered);
+    let open = world.ticketing.stats().await.unwrap().rows[0];
+    assert!(open > 0, "the backlog was still being delivered");
+    for entry in &recorded {
+        world.until(&entry.reference, State::Delivered).await;
     }
+    assert_eq!(world.sandbox.tickets().len(), 2001);
     assert!(world.sandbox.max_concurrent() <= 8);
+}
+
+/// A right that was taken away refuses every call; an operator should not find them all parked.
+#[tokio::test]
+async fn a_lost_right_parks_a_few_calls_and_lets_the_others_wait() {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::NoCreateRight));
+    let mut recorded = Vec::new();
+    for number in 0..50 {
+        recorded.push(world.call(&format!("sans droit {number}")).await.entry);
+    }
+    let parked = recorded.iter().filter(|entry| entry.state == State::Parked).count();
+    assert!((5..15).contains(&parked), "{parked} of 50 were parked");
 }
 
 #[tokio::test]
