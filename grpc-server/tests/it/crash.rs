@@ -26,7 +26,7 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-use crate::world::{call, settings};
+use crate::world::{call, postgres, settings, variable};
 
 const CALLERS: usize = 32;
 
@@ -46,7 +46,7 @@ async fn every_acknowledged_call_has_one_ticket_after_fifty_kills_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_call_has_one_ticket_with_two_replicas_on_postgres() {
-    let Some(store) = postgres() else { return };
+    let Some(store) = postgres("crash") else { return };
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     sandbox.set_faults(troubles());
     let acknowledged = storm(&sandbox, &store, 2, kills(50)).await;
@@ -220,30 +220,10 @@ async fn spawn(sandbox: &Sandbox, store: &str) -> (Child, String) {
     (process, address)
 }
 
-/// A database of this test's own.
-fn postgres() -> Option<String> {
-    let url = variable("AUTOMATGLPI_TEST_POSTGRES_URL");
-    assert!(url.is_some() || variable("CI").is_none(), "CI must bring a PostgreSQL");
-    let url = url?;
-    let (server, _) = url.rsplit_once('/')?;
-    let name = format!("crash_{}", std::process::id());
-    let created = std::process::Command::new("psql")
-        .args([url.as_str(), "-qc", &format!("CREATE DATABASE {name}")])
-        .status()
-        .unwrap();
-    assert!(created.success());
-    Some(format!("{server}/{name}"))
-}
-
 fn kills(default: u32) -> u32 {
     variable("AUTOMATGLPI_TEST_KILLS").and_then(|kills| kills.parse().ok()).unwrap_or(default)
 }
 
 fn seed() -> u64 {
     variable("AUTOMATGLPI_TEST_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1)
-}
-
-#[expect(clippy::disallowed_methods, reason = "how a developer asks for a longer run")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -60,6 +60,29 @@ impl World {
     }
 }
 
+/// A PostgreSQL database of one test's own: its URL. `None` where there is no server, which CI must
+/// bring.
+pub(crate) fn postgres(name: &str) -> Option<String> {
+    let url = variable("AUTOMATGLPI_TEST_POSTGRES_URL");
+    assert!(url.is_some() || variable("CI").is_none(), "CI must bring a PostgreSQL");
+    let url = url?;
+    let name = format!("{name}_{}", std::process::id());
+    psql(&url, &format!("CREATE DATABASE {name}"));
+    let (server, _) = url.rsplit_once('/')?;
+    Some(format!("{server}/{name}"))
+}
+
+/// Runs a statement on the database of that URL.
+pub(crate) fn psql(url: &str, statement: &str) {
+    let done = std::process::Command::new("psql").args([url, "-qAtc", statement]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[expect(clippy::disallowed_methods, reason = "how the test run is told of its surroundings")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Settings for a server beside that sandbox: any port, short times.
 pub(crate) fn settings(sandbox: &Sandbox, store: &str) -> Vec<(String, String)> {
     [
