@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod contract;
 mod demo;
+mod documentation;
 mod help;
 mod outbox;
 mod process;

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// A child that is not ready in this time has failed; with a large backlog it may take seconds.
-pub(super) const READY_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// How finely start-up is timed.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -98,7 +98,7 @@ impl Process {
     }
 
     /// Kills it and waits until it is gone.
-    pub(super) async fn kill(mut self) -> anyhow::Result<()> {
+    pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.with_context(|| format!("cannot end the {}", self.name))
     }
 
@@ -142,7 +142,8 @@ mod tests {
         let gateway = "ready: http://127.0.0.1:5 admin http://127.0.0.1:6";
         assert_eq!(address(gateway, "ready: http://").unwrap(), at(5));
         assert_eq!(address(gateway, "admin http://").unwrap(), at(6));
-        let sandbox = "ready: a GLPI in memory at http://127.0.0.1:7 (its tickets: http://127.0.0.1:7/)";
+        let sandbox =
+            "ready: a GLPI in memory at http://127.0.0.1:7 (its tickets: http://127.0.0.1:7/)";
         assert_eq!(address(sandbox, "memory at http://").unwrap(), at(7));
         assert!(address("ready: soon", "grpc://").is_err());
     }
