@@ -43,6 +43,9 @@ pub enum Store {
     Postgres(SecretString),
 }
 
+/// However short the time-outs: clocks of replicas differ, and leases must not end by that alone.
+const SHORTEST_LEASE: SignedDuration = SignedDuration::from_secs(5);
+
 impl Config {
     /// Reads it; what is missing or wrong is noted in the source, for `finish` to tell.
     pub fn from_source(source: &Source) -> Self {
@@ -63,9 +66,7 @@ impl Config {
                 .unwrap_or(Settings::default().max_in_flight),
             // A request leaves only while half of the lease remains, and may take four time-outs
             // (log-in and request, both twice): six leave room for clocks that disagree.
-            lease: signed(glpi.request_timeout)
-                .saturating_mul(12)
-                .max(SignedDuration::from_mins(1)),
+            lease: signed(glpi.request_timeout).saturating_mul(12).max(SHORTEST_LEASE),
             policy: Policy {
                 slowest_request: slowest,
                 second_look: slowest / 6,

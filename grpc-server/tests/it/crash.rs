@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    process::Stdio,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -19,14 +18,13 @@ use ticketing_proto::v1::{
     GetTicketRequest, Outcome, get_ticket_request::By,
     ticketing_service_client::TicketingServiceClient,
 };
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
-    sync::watch,
-};
+use tokio::sync::watch;
 use tonic::transport::Channel;
 
-use crate::world::{call, postgres, settings, variable};
+use crate::{
+    process::Server,
+    world::{call, postgres, variable},
+};
 
 const CALLERS: usize = 32;
 
@@ -176,48 +174,6 @@ async fn until_delivered(address: watch::Receiver<String>, references: &[String]
 fn client(address: &watch::Receiver<String>) -> TicketingServiceClient<Channel> {
     let url = format!("http://{}", *address.borrow());
     TicketingServiceClient::new(Channel::from_shared(url).unwrap().connect_lazy())
-}
-
-/// The real binary.
-struct Server {
-    process: Child,
-    address: watch::Sender<String>,
-}
-
-impl Server {
-    async fn start(sandbox: &Sandbox, store: &str) -> Self {
-        let (process, address) = spawn(sandbox, store).await;
-        Self { process, address: watch::Sender::new(address) }
-    }
-
-    async fn kill_and_restart(&mut self, sandbox: &Sandbox, store: &str) {
-        self.process.kill().await.unwrap();
-        let (process, address) = spawn(sandbox, store).await;
-        self.process = process;
-        self.address.send_replace(address);
-    }
-}
-
-/// Starts the binary and waits until it says where it listens.
-async fn spawn(sandbox: &Sandbox, store: &str) -> (Child, String) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_grpc-server"))
-        .env_clear()
-        .envs(settings(sandbox, store))
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = lines.next_line().await.unwrap().expect("the server says where it listens");
-        if let Some((_, address)) = line.split_once("address=") {
-            break address.trim().to_owned();
-        }
-    };
-    // Its pipe must not fill up.
-    tokio_util::task::TaskTracker::new()
-        .spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (process, address)
 }
 
 fn kills(default: u32) -> u32 {

@@ -3,5 +3,7 @@
 
 mod contract;
 mod crash;
+mod paused;
+mod process;
 mod store_trouble;
 mod world;

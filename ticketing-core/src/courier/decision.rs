@@ -129,3 +129,111 @@ impl Policy {
 fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ticket::Reference;
+
+    const NOW: i64 = 1_764_000_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(NOW + seconds * 1000).unwrap()
+    }
+
+    fn entry(state: State, attempts: u32, lookups: u32) -> Entry {
+        Entry {
+            reference: Reference::draw(),
+            client: String::new(),
+            fingerprint: [0; 32],
+            parent: None,
+            parent_ticket: None,
+            work: None,
+            state,
+            lease: None,
+            attempts,
+            doubts: 0,
+            lookups,
+            accepted_at: at(-100),
+            due_at: at(0),
+            first_send_at: Some(at(-90)),
+            last_send_at: Some(at(-70)),
+            settled_at: None,
+            glpi_id: None,
+            reason: None,
+        }
+    }
+
+    fn policy() -> Policy {
+        Policy {
+            first_retry: SignedDuration::from_secs(1),
+            longest_retry: SignedDuration::from_secs(60),
+            slowest_request: SignedDuration::from_secs(60),
+            second_look: SignedDuration::from_secs(10),
+        }
+    }
+
+    #[test]
+    fn only_a_row_in_doubt_is_looked_up_and_within_its_own_window() {
+        assert_eq!(policy().first_step(&entry(State::Sending, 1, 0)), Step::Send);
+        let window = Window { from: at(-90), until: at(-10) };
+        assert_eq!(policy().first_step(&entry(State::InDoubt, 1, 0)), Step::LookUp(window));
+        // Never sent as far as is known: from when it was recorded.
+        let unsent =
+            Entry { first_send_at: None, last_send_at: None, ..entry(State::InDoubt, 0, 0) };
+        let window = Window { from: at(-100), until: at(-40) };
+        assert_eq!(policy().first_step(&unsent), Step::LookUp(window));
+    }
+
+    #[test]
+    fn each_ending_of_a_send_has_its_settlement() {
+        let why = || "why".to_owned();
+        for (written, settlement) in [
+            (Written::Done(7), Settlement::Delivered { glpi_id: 7 }),
+            (Written::Refused(why()), Settlement::Parked { reason: why() }),
+            (Written::Unreachable(why()), Settlement::Retry { due: at(1), reason: why() }),
+            (Written::Unknown(why()), Settlement::Doubt { due: at(60), reason: why() }),
+        ] {
+            let sent = entry(State::Sending, 1, 0);
+            assert_eq!(policy().after_send(&sent, written, at(0), 1.0), settlement);
+        }
+    }
+
+    #[test]
+    fn each_ending_of_a_look_up_has_its_consequence() {
+        let settle = AfterLookUp::Settle;
+        let failed = Settlement::LookupFailed { due: at(1), reason: "why".into() };
+        for (lookups, found, consequence) in [
+            (0, Ok(Found::One(7)), settle(Settlement::Delivered { glpi_id: 7 })),
+            (1, Ok(Found::One(7)), settle(Settlement::Delivered { glpi_id: 7 })),
+            (0, Ok(Found::Several(vec![9, 7])), settle(Settlement::Delivered { glpi_id: 7 })),
+            (0, Ok(Found::Nothing), settle(Settlement::NotFound { due: at(10) })),
+            (1, Ok(Found::Nothing), AfterLookUp::SendAgain),
+            (0, Err(ReadError("why".into())), settle(failed.clone())),
+            (1, Err(ReadError("why".into())), settle(failed)),
+        ] {
+            let doubtful = entry(State::InDoubt, 1, lookups);
+            let decided = policy().after_look_up(&doubtful, found.clone(), at(0), 1.0);
+            assert_eq!(decided, consequence, "{lookups} {found:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_never_vanish() {
+        for (attempts, seconds) in
+            [(0, 1), (1, 1), (2, 2), (3, 4), (7, 60), (8, 60), (u32::MAX, 60)]
+        {
+            let pause = policy().pause(attempts, 1.0);
+            assert_eq!(pause, SignedDuration::from_secs(seconds), "{attempts}");
+            assert_eq!(policy().pause(attempts, 0.5), pause / 2);
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_panic() {
+        let sent = entry(State::Sending, 1, 0);
+        let written = Written::Unknown(String::new());
+        let settlement = policy().after_send(&sent, written, Timestamp::MAX, 1.0);
+        assert_eq!(settlement, Settlement::Doubt { due: Timestamp::MAX, reason: String::new() });
+    }
+}

@@ -1,0 +1,77 @@
+//! The real binary as a child process.
+
+use std::process::Stdio;
+
+use glpi_sandbox::Sandbox;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
+    sync::watch,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::world::settings;
+
+pub(crate) struct Server {
+    process: Child,
+    /// Where it listens; another address after each restart.
+    pub(crate) address: watch::Sender<String>,
+    /// The last line of its log.
+    pub(crate) log: watch::Receiver<String>,
+}
+
+impl Server {
+    pub(crate) async fn start(sandbox: &Sandbox, store: &str) -> Self {
+        let (process, address, log) = spawn(sandbox, store).await;
+        Self { process, address: watch::Sender::new(address), log }
+    }
+
+    /// SIGKILL, then a new process on the same store.
+    pub(crate) async fn kill_and_restart(&mut self, sandbox: &Sandbox, store: &str) {
+        self.process.kill().await.unwrap();
+        let (process, address, log) = spawn(sandbox, store).await;
+        self.process = process;
+        self.log = log;
+        self.address.send_replace(address);
+    }
+
+    /// Sends a signal by its name, such as STOP.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().unwrap().to_string();
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until it logs a line with that text.
+    pub(crate) async fn logs(&mut self, text: &str) {
+        self.log.wait_for(|line| line.contains(text)).await.unwrap();
+    }
+}
+
+/// Starts it and waits until it says where it listens.
+async fn spawn(sandbox: &Sandbox, store: &str) -> (Child, String, watch::Receiver<String>) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_grpc-server"))
+        .env_clear()
+        .envs(settings(sandbox, store))
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next_line().await.unwrap().expect("the server says where it listens");
+        if let Some((_, address)) = line.split_once("address=") {
+            break address.trim().to_owned();
+        }
+    };
+    let (last, log) = watch::channel(String::new());
+    // Read to the end, or its pipe would fill up and stop it.
+    TaskTracker::new().spawn(follow(lines, last));
+    (process, address, log)
+}
+
+async fn follow(mut lines: Lines<BufReader<ChildStderr>>, last: watch::Sender<String>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        last.send_replace(line);
+    }
+}
