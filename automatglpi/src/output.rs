@@ -1,9 +1,11 @@
 //! Standard output carries data, standard error talk. Both lose their colours when they are no
 //! terminal.
 
-use std::{fmt::Write as _, io::Write as _};
+use std::{fmt::Write as _, io::Write as _, net::SocketAddr};
 
 use serde::Serialize;
+use serde_json::Value;
+use service_kit::{config::Source, settings};
 
 /// Prints data. A reader that has left, such as `head`, is no failure.
 pub(crate) fn data(text: &str) {
@@ -15,6 +17,18 @@ pub(crate) fn data(text: &str) {
 pub(crate) fn talk(text: &str) {
     let mut out = anstream::stderr().lock();
     let _nobody_watches = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Says what listens where. A line of JSON among lines of JSON, if the log is.
+pub(crate) fn ready(source: &Source, listeners: &[(&str, SocketAddr)]) {
+    if source.text(&settings::AUTOMATGLPI_LOG_FORMAT).as_deref() == Some("json") {
+        let listeners = listeners.iter().map(|(name, at)| ((*name).into(), at.to_string().into()));
+        let mut line: serde_json::Map<String, Value> = listeners.collect();
+        line.insert("message".into(), "ready".into());
+        return talk(&Value::Object(line).to_string());
+    }
+    let listeners: Vec<_> = listeners.iter().map(|(name, at)| format!("{name} {at}")).collect();
+    talk(&format!("ready: {}", listeners.join(", ")));
 }
 
 /// Prints one object as one line of JSON.
@@ -75,6 +89,6 @@ mod tests {
     fn escaped_json_is_the_same_json() {
         let value = serde_json::json!({"a": "x\u{1b}\u{9b}\u{202e}\n\"\\\u{e0041}é"});
         let line = escaped(&value.to_string());
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
     }
 }

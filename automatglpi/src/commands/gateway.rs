@@ -17,7 +17,7 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let shutdown = signals::listen()?;
     let gateway = Gateway::bind(config).await?;
     let (http, admin) = (gateway.local_addr()?, gateway.admin_addr()?);
-    output::talk(&format!("ready: http://{http} admin http://{admin}"));
+    output::ready(&source, &[("http", http), ("admin", admin)]);
     let serving = Box::pin(async { Ok(gateway.run(shutdown.clone()).await?) });
     signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)

@@ -21,7 +21,8 @@ pub(crate) async fn run(options: cli::Sandbox) -> anyhow::Result<ExitCode> {
     let sandbox = Sandbox::start(options).await.with_context(|| {
         format!("cannot listen on {listen}: is it in use? --listen takes another address")
     })?;
-    output::talk(&format!("ready: a GLPI in memory at {0} (its tickets: {0}/)", sandbox.url()));
+    let (at, page) = (sandbox.local_addr(), sandbox.url());
+    output::talk(&format!("ready: glpi {at}, a GLPI in memory; its tickets: {page}/"));
     shutdown.soft().cancelled().await;
     tokio::select! {
         () = sandbox.stop() => {}

@@ -20,7 +20,7 @@ pub(crate) async fn run(
     let shutdown = signals::listen()?;
     let pair = signals::before_the_first(&shutdown, Pair::bind(config)).await?;
     let Addresses { http, grpc, admin } = pair.addresses()?;
-    output::talk(&format!("ready: http://{http} grpc://{grpc} admin http://{admin}"));
+    output::ready(&source, &[("http", http), ("grpc", grpc), ("admin", admin)]);
     signals::before_the_second(&shutdown, pair.run(shutdown.clone())).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let shutdown = signals::listen()?;
     let listening = async { Ok(Server::bind(config).await?) };
     let server = signals::before_the_first(&shutdown, listening).await?;
-    output::talk(&format!("ready: grpc://{}", server.local_addr()?));
+    output::ready(&source, &[("grpc", server.local_addr()?)]);
     let serving = Box::pin(async { Ok(server.run(shutdown.clone()).await?) });
     signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)

@@ -2,13 +2,13 @@
 
 use crate::{
     process::{self, Process, command},
-    world::{after, free_ports},
+    world::{free_ports, url_of},
 };
 
 #[tokio::test]
 async fn three_processes_make_a_ticket() {
     let mut sandbox = Process::start(command(&["sandbox", "--listen", "127.0.0.1:0"], &[]));
-    let glpi = after(&sandbox.ready().await, "http://");
+    let glpi = url_of("glpi", &sandbox.ready().await);
     let directory = tempfile::tempdir().unwrap();
     let mut settings = free_ports();
     settings.extend([
@@ -18,10 +18,10 @@ async fn three_processes_make_a_ticket() {
         ("STATE_DIRECTORY", directory.path().to_str().unwrap().to_owned()),
     ]);
     let mut server = Process::start(command(&["server"], &settings));
-    let grpc = after(&server.ready().await, "grpc://").replace("grpc", "http");
+    let grpc = url_of("grpc", &server.ready().await);
     settings.push(("AUTOMATGLPI_GRPC_URL", grpc));
     let mut gateway = Process::start(command(&["gateway"], &settings));
-    let http = after(&gateway.ready().await, "http://");
+    let http = url_of("http", &gateway.ready().await);
 
     let check = process::output(&["check"], &settings).await;
     assert_eq!(check.status.code(), Some(0), "{check:?}");

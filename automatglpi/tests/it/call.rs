@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     process::{self, Process, command},
-    world::{World, after, free_ports},
+    world::{World, free_ports, url_of},
 };
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn no_success_is_a_failure() {
     settings.push(("AUTOMATGLPI_GRPC_URL", format!("http://{nobody}")));
     let mut gateway = Process::start(command(&["gateway"], &settings));
     let ready = gateway.ready().await;
-    let http = &after(&ready, "http://");
+    let http = &url_of("http", &ready);
 
     let output = process::output(&["call", "--url", http], &[]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");

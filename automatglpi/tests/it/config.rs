@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::{process, world::World};
+use crate::{
+    process::{self, Process, command, within},
+    world::World,
+};
 
 #[tokio::test]
 async fn every_setting_is_shown_with_its_origin_and_no_secret() {
@@ -62,6 +65,20 @@ async fn an_open_listener_without_a_token_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(token), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_log_of_json_is_json_from_its_first_line() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = crate::world::environment(&world.sandbox);
+    settings.push(("STATE_DIRECTORY", directory.path().to_str().unwrap().to_owned()));
+    settings.push(("AUTOMATGLPI_LOG_FORMAT", "json".to_owned()));
+    let mut service = Process::start(command(&["serve"], &settings));
+    let line = within(service.stderr.next_line()).await.unwrap().unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["message"], "ready");
+    assert!(line["grpc"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
 }
 
 #[tokio::test]

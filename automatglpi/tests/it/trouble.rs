@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     process::{Process, command},
-    world::{Reply, World, after, environment, free_ports, webhook},
+    world::{Reply, World, environment, free_ports, url_of, webhook},
 };
 
 /// What must hold whatever happens: in time, 200, one line of French that can be spoken.
@@ -106,7 +106,7 @@ async fn without_the_grpc_server_nothing_is_recorded() {
     settings.push(("AUTOMATGLPI_GRPC_URL", format!("http://{nobody}")));
     let mut gateway = Process::start(command(&["gateway"], &settings));
     let ready = gateway.ready().await;
-    let http = &after(&ready, "http://");
+    let http = &url_of("http", &ready);
 
     let reply = webhook(http, json!({"problem": "Imprimante bloquée"})).await;
     assert_not_recorded("no gRPC server", &reply);
@@ -128,7 +128,7 @@ async fn a_full_disk_is_told_to_callers() {
         .kill_on_drop(true);
     let mut service = Process::start(limited);
     let ready = service.ready().await;
-    let http = &after(&ready, "http://");
+    let http = &url_of("http", &ready);
 
     let long = "L'imprimante est bloquée. ".repeat(2000);
     for number in 0..50 {

@@ -41,9 +41,9 @@ impl World {
 
         let mut service = Process::start(command(&["serve"], &environment));
         let ready = service.ready().await;
-        let grpc = after(&ready, "grpc://").replace("grpc", "http");
+        let grpc = url_of("grpc", &ready);
         environment.push(("AUTOMATGLPI_GRPC_URL", grpc.clone()));
-        let (http, admin) = (after(&ready, "http://"), after(&ready, "admin "));
+        let (http, admin) = (url_of("http", &ready), url_of("admin", &ready));
         Self { sandbox, service, http, grpc, admin, environment, _directory: directory }
     }
 
@@ -53,9 +53,9 @@ impl World {
         assert_eq!(self.service.exit().await.code(), Some(0));
         self.service = self.start(&["serve"]);
         let ready = self.service.ready().await;
-        self.http = after(&ready, "http://");
-        self.grpc = after(&ready, "grpc://").replace("grpc", "http");
-        self.admin = after(&ready, "admin ");
+        self.http = url_of("http", &ready);
+        self.grpc = url_of("grpc", &ready);
+        self.admin = url_of("admin", &ready);
         self.environment.retain(|(name, _)| *name != "AUTOMATGLPI_GRPC_URL");
         self.environment.push(("AUTOMATGLPI_GRPC_URL", self.grpc.clone()));
     }
@@ -90,12 +90,11 @@ impl World {
     }
 }
 
-/// The first address of the line of readiness that begins like this, or comes after this word.
-pub(crate) fn after(ready: &str, beginning: &str) -> String {
-    let start = ready.find(beginning).unwrap_or_else(|| panic!("no {beginning} in {ready}"));
-    let (_, rest) = ready.split_at(start);
-    let address = rest.split_whitespace().find(|word| word.contains("://"));
-    address.unwrap().to_owned()
+/// The URL of a listener of that name, from the line of readiness.
+pub(crate) fn url_of(name: &str, ready: &str) -> String {
+    let mut words = ready.split([' ', ',']);
+    words.find(|word| *word == name).unwrap_or_else(|| panic!("no {name} in {ready}"));
+    format!("http://{}", words.next().unwrap())
 }
 
 /// What `serve` needs to know, listening on free ports.
@@ -105,6 +104,8 @@ pub(crate) fn environment(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
         ("GLPI_URL", sandbox.url()),
         ("GLPI_APP_TOKEN", app_token),
         ("GLPI_USER_TOKEN", user_token),
+        // Little is said, so that nobody need read along.
+        ("AUTOMATGLPI_LOG", "warn".to_owned()),
     ];
     environment.extend(free_ports());
     environment
