@@ -67,6 +67,12 @@ pub(crate) enum Command {
     /// callers said is shown only with --personal, and by `export`.
     #[command(subcommand)]
     Outbox(Outbox),
+    /// Measure what a ticket costs on this machine, beside what GLPI alone costs
+    ///
+    /// Starts a GLPI in memory, a gRPC server and a web gateway as processes of their own, on
+    /// loopback, with none of the configuration, and ends them all. The exit code is 1 if a call
+    /// failed.
+    Bench(crate::commands::bench::Options),
 }
 
 #[derive(Debug, Args)]

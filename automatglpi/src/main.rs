@@ -49,5 +49,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(options) => commands::check::run(config, options).await,
         Command::Config(options) => commands::config::run(config, options),
         Command::Outbox(order) => commands::outbox::run(config, order).await,
+        Command::Bench(options) => commands::bench::run(options).await,
     }
 }
