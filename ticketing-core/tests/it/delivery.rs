@@ -1,6 +1,7 @@
 //! One call, one ticket, whatever GLPI does.
 
 use glpi_sandbox::{Fault, Kind, Operation};
+use serde_json::json;
 use ticketing_core::{
     outbox::State,
     ticket::{Level, Source, TicketKind},
@@ -191,4 +192,19 @@ async fn a_caller_who_hangs_up_has_a_ticket_all_the_same() {
     assert!(again.replayed);
     world.until(&again.entry.reference, State::Delivered).await;
     assert_eq!(world.sandbox.tickets().len(), 1);
+}
+
+/// A look-up must find the ticket whatever a technician has done to it meanwhile.
+#[tokio::test]
+async fn a_doubtful_ticket_is_found_in_the_trash_and_under_another_title() {
+    let edited = json!({"input": {"name": "Autre titre", "urgency": 5}});
+    for (method, body) in [("DELETE", None), ("PUT", Some(edited))] {
+        let world = World::new().await;
+        world.sandbox.inject(Fault::once(Operation::CreateTicket, Kind::Empty200AfterCommit));
+        let answer = world.call("sans réponse claire").await;
+        let id = world.sandbox.tickets()[0].id;
+        world.technician(method, &format!("Ticket/{id}"), body).await;
+        let entry = world.until(&answer.entry.reference, State::Delivered).await;
+        assert_eq!(entry.glpi_id.map(u64::from), Some(id), "{method}");
+    }
 }

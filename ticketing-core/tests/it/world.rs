@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use glpi_sandbox::{Options, Sandbox};
 use jiff::SignedDuration;
 use secrecy::SecretString;
+use serde_json::Value;
 use tempfile::TempDir;
 use ticketing_core::{
     clock::SystemClock,
@@ -70,6 +71,25 @@ impl World {
         };
         let reached = tokio::time::timeout(PATIENCE, waiting).await.ok();
         reached.unwrap_or_else(|| panic!("{reference} never became {state:?}: {last:?}"))
+    }
+
+    /// What a technician does to a ticket in GLPI: one request with a session of its own.
+    pub(crate) async fn technician(&self, method: &str, path: &str, body: Option<Value>) {
+        let api = format!("{}/apirest.php", self.sandbox.url());
+        let http = reqwest::Client::builder().build().unwrap();
+        let send = |method: &str, path: &str| {
+            let method = method.parse().unwrap();
+            http.request(method, format!("{api}/{path}")).header("App-Token", "sandbox-app-token")
+        };
+        let log_in =
+            send("GET", "initSession").header("Authorization", "user_token sandbox-user-token");
+        let session: Value = log_in.send().await.unwrap().json().await.unwrap();
+        let token = session["session_token"].as_str().unwrap();
+        let mut request = send(method, path).header("Session-Token", token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        assert!(request.send().await.unwrap().status().is_success(), "{method} {path}");
     }
 
     /// How many tickets carry the reference.
