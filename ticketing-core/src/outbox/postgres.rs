@@ -1,8 +1,8 @@
 //! The outbox in PostgreSQL: several replicas of the service on one database.
 //!
-//! - [`server`] makes connections, and refuses a server that may lose what it has committed.
-//! - [`rows`] and [`leases`] are the operations, one SQL statement each.
-//! - [`wakeups`] tells replicas of one another's rows.
+//! - `server` makes connections, and refuses a server that may lose what it has committed.
+//! - `rows` and `leases` are the operations, one SQL statement each.
+//! - `wakeups` tells replicas of one another's rows.
 
 use std::{sync::Arc, time::Duration};
 

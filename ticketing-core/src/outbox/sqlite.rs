@@ -1,9 +1,9 @@
 //! The outbox in a SQLite file beside the service: one process, nothing to set up.
 //!
-//! - [`file`] opens it so that a commit is on disk, and keeps other processes out.
-//! - [`writer`] is the one thread that writes, many operations to a transaction.
-//! - [`reader`] reads beside it.
-//! - [`rows`] and [`leases`] are the operations, one SQL statement each.
+//! - `file` opens it so that a commit is on disk, and keeps other processes out.
+//! - `writer` is the one thread that writes, many operations to a transaction.
+//! - `reader` reads beside it.
+//! - `rows` and `leases` are the operations, one SQL statement each.
 
 use std::{path::Path, sync::Arc};
 

@@ -93,18 +93,28 @@ pub(super) async fn insert(
             return Ok(Inserted::New(entry));
         }
         let Some(key) = &key else { return Ok(Inserted::ReferenceTaken) };
-        let digest = key.digest.as_slice();
-        let named = query_opt(client, FIND_BY_KEY, &[&entry.client, &digest]).await?;
-        // If the key was freed meanwhile, another reference does no harm.
-        let Some(named) = named else { return Ok(Inserted::ReferenceTaken) };
-        let until: Option<i64> = named.try_get("key_until")?;
-        if until.is_none_or(|until| until > now.as_millisecond()) {
-            return Ok(Inserted::Existing(self::entry(&named)?));
+        let (digest, moment) = (key.digest.as_slice(), now.as_millisecond());
+        match query_opt(client, FIND_BY_KEY, &[&entry.client, &digest]).await? {
+            Some(named) if protects(&named, moment)? => {
+                return Ok(Inserted::Existing(self::entry(&named)?));
+            }
+            Some(_passed) => {
+                execute(client, FORGET_KEY, &[&entry.client, &digest, &moment]).await?;
+            }
+            None if id_of(client, &entry.reference).await?.is_some() => {
+                return Ok(Inserted::ReferenceTaken);
+            }
+            // Somebody else has freed the key since.
+            None => {}
         }
-        let values: [&(dyn ToSql + Sync); 3] = [&entry.client, &digest, &now.as_millisecond()];
-        execute(client, FORGET_KEY, &values).await?;
     }
     Err("the key is being taken over again and again".into())
+}
+
+/// Whether the key of a row still names it then.
+fn protects(row: &Row, moment: i64) -> Result<bool> {
+    let until: Option<i64> = row.try_get("key_until")?;
+    Ok(until.is_none_or(|until| until > moment))
 }
 
 /// `None`: the reference or the key is taken. Else the number of the parent's ticket, if any.
@@ -147,10 +157,10 @@ pub(super) async fn find_delivered(client: &Client, ticket: u32) -> Result<Optio
 
 /// Rows in the order of recording. Those that cannot be read are left out and logged.
 pub(super) async fn list(client: &Client, filter: &Filter) -> Result<Vec<Entry>> {
-    let after: i64 = match &filter.after {
+    let after = match &filter.after {
         None => 0,
-        Some(reference) => match query_opt(client, ID_OF, &[&reference.as_str()]).await? {
-            Some(row) => row.try_get(0)?,
+        Some(reference) => match id_of(client, reference).await? {
+            Some(id) => id,
             None => return Ok(Vec::new()),
         },
     };
@@ -171,6 +181,12 @@ pub(super) async fn list(client: &Client, filter: &Filter) -> Result<Vec<Entry>>
         }
     };
     Ok(rows.iter().filter_map(readable).collect())
+}
+
+/// A row's place in the order of recording.
+async fn id_of(client: &Client, reference: &Reference) -> Result<Option<i64>> {
+    let row = query_opt(client, ID_OF, &[&reference.as_str()]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// How the outbox stands.

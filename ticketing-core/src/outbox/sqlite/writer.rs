@@ -126,7 +126,9 @@ impl Worker {
                 }
                 next = if batch.len() < LARGEST_BATCH { orders.try_recv().ok() } else { None };
             }
-            self.commit(batch);
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
             if write_out {
                 self.write_out();
             }
@@ -138,10 +140,12 @@ impl Worker {
     fn commit(&mut self, mut batch: Vec<Box<dyn Operation>>) {
         let committed = self.connection().and_then(|connection| transact(connection, &mut batch));
         let failure = committed.err().map(Arc::new);
-        if let Some(error) = &failure {
-            tracing::error!(%error, operations = batch.len(), "the outbox cannot be written");
+        if let Some(error) = &failure
+            && let Some(broken) = self.connection.take()
+        {
             // Nothing is known about this connection any more. Closing it undoes what is open.
-            self.connection = None;
+            drop(broken);
+            tracing::warn!(%error, "the outbox's file failed; it will be opened anew");
         }
         for operation in batch {
             operation.answer(failure.clone());
