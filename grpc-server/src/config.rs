@@ -1,6 +1,6 @@
 //! What the server needs to know, read once.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -63,13 +63,14 @@ impl Config {
         let courier = Settings {
             max_in_flight: source
                 .parse(&settings::GLPI_MAX_IN_FLIGHT, "a number from 1 up")
-                .unwrap_or(Settings::default().max_in_flight),
+                .map_or(Settings::default().max_in_flight, NonZeroUsize::get),
             // A request leaves only while half of the lease remains, and may take four time-outs
             // (log-in and request, both twice): six leave room for clocks that disagree.
             lease: signed(glpi.request_timeout).saturating_mul(12).max(SHORTEST_LEASE),
             policy: Policy {
                 slowest_request: slowest,
                 second_look: slowest / 6,
+                max_age: source.duration_if_set(&settings::AUTOMATGLPI_MAX_AGE).map(signed),
                 ..Policy::default()
             },
             ..Settings::default()

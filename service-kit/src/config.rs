@@ -160,6 +160,11 @@ impl Source {
         })
     }
 
+    /// As [`Self::duration`], of a setting without a default: `None` if it is unset.
+    pub fn duration_if_set(&self, setting: &Setting) -> Option<Duration> {
+        self.text(setting).map(|_| self.duration(setting))
+    }
+
     /// The setting's address to listen on. The setting must have a default.
     pub fn addr(&self, setting: &Setting) -> SocketAddr {
         self.parse(setting, "an address and port such as 127.0.0.1:8080")

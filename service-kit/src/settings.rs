@@ -132,6 +132,12 @@ pub const AUTOMATGLPI_LANGUAGE: Setting = plain(
     Some("fr"),
     "Language (BCP 47) of answers to requests that name none, and of the labels in tickets.",
 );
+/// How long a request is tried.
+pub const AUTOMATGLPI_MAX_AGE: Setting = plain(
+    "AUTOMATGLPI_MAX_AGE",
+    None,
+    "How long a request is tried before it is parked for an operator; unset: for ever.",
+);
 /// How long personal data is kept.
 pub const AUTOMATGLPI_RETENTION: Setting = plain(
     "AUTOMATGLPI_RETENTION",
@@ -186,6 +192,7 @@ pub const ALL: &[Setting] = &[
     AUTOMATGLPI_STORE,
     AUTOMATGLPI_ANSWER_WITHIN,
     AUTOMATGLPI_LANGUAGE,
+    AUTOMATGLPI_MAX_AGE,
     AUTOMATGLPI_RETENTION,
     AUTOMATGLPI_LOG,
     AUTOMATGLPI_LOG_FORMAT,

@@ -19,6 +19,9 @@ pub struct Policy {
     pub slowest_request: SignedDuration,
     /// Pause between the two look-ups that must both find nothing before a request is sent again.
     pub second_look: SignedDuration,
+    /// How long a request is tried, from when it was recorded. One that is then known not to be at
+    /// GLPI is parked, also once an operator has sent it again. `None`: for ever.
+    pub max_age: Option<SignedDuration>,
 }
 
 impl Default for Policy {
@@ -28,6 +31,7 @@ impl Default for Policy {
             longest_retry: SignedDuration::from_secs(60),
             slowest_request: SignedDuration::from_secs(60),
             second_look: SignedDuration::from_secs(10),
+            max_age: None,
         }
     }
 }
@@ -74,6 +78,9 @@ impl Policy {
         match written {
             Written::Done(glpi_id) => Settlement::Delivered { glpi_id },
             Written::Refused(reason) => Settlement::Parked { reason },
+            Written::Unreachable(reason) if self.is_too_old(entry, now) => {
+                Settlement::Parked { reason: format!("given up by its age; {reason}") }
+            }
             Written::Unreachable(reason) => {
                 Settlement::Retry { due: later(now, self.pause(entry.attempts, jitter)), reason }
             }
@@ -100,12 +107,20 @@ impl Policy {
             Ok(Found::Nothing) if entry.lookups == 0 => {
                 AfterLookUp::Settle(Settlement::NotFound { due: later(now, self.second_look) })
             }
+            Ok(Found::Nothing) if self.is_too_old(entry, now) => {
+                let reason = "given up by its age; GLPI does not have it".to_owned();
+                AfterLookUp::Settle(Settlement::Parked { reason })
+            }
             Ok(Found::Nothing) => AfterLookUp::SendAgain,
             Err(ReadError(reason)) => AfterLookUp::Settle(Settlement::LookupFailed {
                 due: later(now, self.pause(entry.attempts, jitter)),
                 reason,
             }),
         }
+    }
+
+    fn is_too_old(&self, entry: &Entry, now: Timestamp) -> bool {
+        self.max_age.is_some_and(|max_age| now.duration_since(entry.accepted_at) > max_age)
     }
 
     /// When a doubtful request may have been applied: bound to its own sends, never to the present,
@@ -170,6 +185,7 @@ mod tests {
             longest_retry: SignedDuration::from_secs(60),
             slowest_request: SignedDuration::from_secs(60),
             second_look: SignedDuration::from_secs(10),
+            max_age: None,
         }
     }
 
@@ -216,6 +232,23 @@ mod tests {
             let decided = policy().after_look_up(&doubtful, found.clone(), at(0), 1.0);
             assert_eq!(decided, consequence, "{lookups} {found:?}");
         }
+    }
+
+    #[test]
+    fn too_old_a_row_is_parked_only_when_it_is_known_not_to_be_there() {
+        let policy = Policy { max_age: Some(SignedDuration::from_secs(50)), ..policy() };
+        let parked = |settlement| matches!(settlement, Settlement::Parked { .. });
+        let sent = entry(State::Sending, 1, 0);
+        let unreachable = policy.after_send(&sent, Written::Unreachable("why".into()), at(0), 1.0);
+        assert!(parked(unreachable));
+        let unknown = policy.after_send(&sent, Written::Unknown("why".into()), at(0), 1.0);
+        assert!(!parked(unknown), "it may be there");
+        let look = |lookups| {
+            let doubtful = entry(State::InDoubt, 1, lookups);
+            policy.after_look_up(&doubtful, Ok(Found::Nothing), at(0), 1.0)
+        };
+        assert!(matches!(look(0), AfterLookUp::Settle(Settlement::NotFound { .. })));
+        assert!(matches!(look(1), AfterLookUp::Settle(Settlement::Parked { .. })));
     }
 
     #[test]

@@ -135,6 +135,7 @@ fn settings() -> Settings {
             longest_retry: SignedDuration::from_millis(200),
             slowest_request,
             second_look: SignedDuration::from_millis(100),
+            max_age: None,
         },
         breaker_pause: Duration::from_millis(100),
         ..Settings::default()
