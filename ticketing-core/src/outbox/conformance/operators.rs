@@ -26,6 +26,9 @@ async fn a_retry_makes_open_and_parked_rows_due(store: &mut Store) {
             state: if state == State::Parked { State::Waiting } else { state },
             due_at: at(70),
             settled_at: None,
+            // Of a refused send nothing is open to doubt.
+            first_send_at: before.first_send_at.filter(|_| state == State::InDoubt),
+            last_send_at: before.last_send_at.filter(|_| state == State::InDoubt),
             ..before
         };
         assert_eq!(store.entry(&expected.reference).await, expected);

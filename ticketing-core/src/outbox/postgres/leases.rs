@@ -49,8 +49,7 @@ const PARK_DAMAGED: &str = "
     WHERE id = $1 AND lease_token = $4";
 
 const BEGIN_SEND: &str = "
-    UPDATE outbox SET state = 'sending', attempts = attempts + 1,
-        first_send_at = COALESCE(first_send_at, $3), last_send_at = $3
+    UPDATE outbox SET state = 'sending', attempts = attempts + 1, last_send_at = $3
     WHERE reference = $1 AND lease_token = $2 AND state = 'in_doubt'";
 
 const DELIVER: &str = "

@@ -57,18 +57,29 @@ const OLDEST_OPEN: &str = "
         (SELECT MIN(id) FROM outbox WHERE state = 'sending'),
         (SELECT MIN(id) FROM outbox WHERE state = 'in_doubt'))";
 
+// A refused send is not open to doubt: its times are forgotten, as when it is retried by itself.
 const RETRY: &str = "
     UPDATE outbox SET
         state = CASE WHEN state = 'parked' AND doubts = 0 THEN 'waiting'
                      WHEN state = 'parked' THEN 'in_doubt'
                      ELSE state END,
         lookups = CASE state WHEN 'parked' THEN 0 ELSE lookups END,
+        first_send_at = CASE doubts WHEN 0 THEN NULL ELSE first_send_at END,
+        last_send_at = CASE doubts WHEN 0 THEN NULL ELSE last_send_at END,
         due_at = $2, settled_at = NULL
     WHERE reference = $1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
+// With its follow-ups: without their ticket they could never be delivered.
 const DISCARD: &str = "
-    UPDATE outbox SET state = 'discarded', settled_at = $2
-    WHERE reference = $1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
+    WITH given_up AS (
+        UPDATE outbox SET state = 'discarded', settled_at = $2
+        WHERE reference = $1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL
+        RETURNING reference),
+    followups AS (
+        UPDATE outbox SET state = 'discarded', settled_at = $2
+        WHERE parent IN (SELECT reference FROM given_up)
+            AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL)
+    SELECT reference FROM given_up";
 
 const ERASE: &str = "
     WITH old AS MATERIALIZED (

@@ -41,8 +41,10 @@ impl OutboxFile {
     /// Takes possession of the file, creates it if need be, and brings its tables up to date.
     pub(super) fn open(path: &Path) -> Result<(Self, Connection), StoreError> {
         refuse_unsafe_sqlite(rusqlite::version_number())?;
-        // Through whatever link it was named, the file has one lock.
-        let path = path.canonicalize().unwrap_or_else(|_not_there_yet| path.to_owned());
+        // Absolute, so that SQLite takes no name for a database in memory; through whatever link it
+        // was named, the file has one lock.
+        let path = std::path::absolute(path).map_err(unavailable)?;
+        let path = path.canonicalize().unwrap_or(path);
         let file = Self { _lock: lock(&path)?, path };
         create_private(&file.path)?;
         let connection = file

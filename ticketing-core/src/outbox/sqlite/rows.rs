@@ -51,18 +51,26 @@ pub(super) const OLDEST_OPEN: &str = "
             UNION ALL SELECT MIN(id) FROM outbox WHERE state = 'sending'
             UNION ALL SELECT MIN(id) FROM outbox WHERE state = 'in_doubt'))";
 
+// A refused send is not open to doubt: its times are forgotten, as when it is retried by itself.
 const RETRY: &str = "
     UPDATE outbox SET
         state = CASE WHEN state = 'parked' AND doubts = 0 THEN 'waiting'
                      WHEN state = 'parked' THEN 'in_doubt'
                      ELSE state END,
         lookups = CASE state WHEN 'parked' THEN 0 ELSE lookups END,
+        first_send_at = CASE doubts WHEN 0 THEN NULL ELSE first_send_at END,
+        last_send_at = CASE doubts WHEN 0 THEN NULL ELSE last_send_at END,
         due_at = ?2, settled_at = NULL
     WHERE reference = ?1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
 const DISCARD: &str = "
     UPDATE outbox SET state = 'discarded', settled_at = ?2
     WHERE reference = ?1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
+
+// Without their ticket they could never be delivered.
+const DISCARD_FOLLOWUPS: &str = "
+    UPDATE outbox SET state = 'discarded', settled_at = ?2
+    WHERE parent = ?1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
 pub(super) const ERASE: &str = "
     UPDATE outbox SET work = NULL WHERE id IN (
@@ -187,7 +195,12 @@ pub(crate) fn discard(
     reference: &Reference,
     now: Timestamp,
 ) -> Result<bool> {
-    execute_on_one(connection, DISCARD, params![reference.as_str(), now.as_millisecond()])
+    let values = params![reference.as_str(), now.as_millisecond()];
+    let ours = execute_on_one(connection, DISCARD, values)?;
+    if ours {
+        execute(connection, DISCARD_FOLLOWUPS, values)?;
+    }
+    Ok(ours)
 }
 
 /// Erases what callers said from settled rows; returns from how many.
