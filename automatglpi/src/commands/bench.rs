@@ -15,6 +15,7 @@ use crate::{cli::Format, output};
 
 mod backlog;
 mod cells;
+mod cpu;
 mod disk;
 mod figures;
 mod line;
@@ -22,6 +23,7 @@ mod load;
 mod outage;
 mod process;
 mod report;
+mod shown;
 mod world;
 
 use report::{Machine, Report};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
+    cpu::{Spent, Usage},
     figures::{Figures, ms},
     line::{Heard, Line, Way},
     load::Load,
@@ -32,16 +33,17 @@ pub(super) struct Cell {
     pub(super) figures: Figures,
     /// Counted by the sandbox.
     pub(super) glpi_requests_per_call: f64,
+    #[serde(flatten)]
+    pub(super) usage: Usage,
     /// Against the direct way; none for that itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) added: Option<Added>,
 }
 
 /// What a way costs beyond the floor.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Added {
-    #[serde(rename = "added_p50_ms")]
     pub(super) p50_ms: f64,
-    #[serde(rename = "added_p99_ms")]
     pub(super) p99_ms: f64,
     /// The median as a multiple of the floor's.
     #[serde(rename = "ratio_p50")]
@@ -122,7 +124,9 @@ async fn cell(
         Load { callers: setup.callers, lasting, most_calls: MOST_CALLS, expected: Heard::Created };
     Load { lasting: WARM_UP, ..load }.run(&line).await?;
     let before = world.sandbox.requests().await?;
+    let spent = Spent::so_far(world)?;
     let figures = load.run(&line).await?;
+    let usage = Spent::so_far(world)?.since(spent, figures.calls);
     let requests = world.sandbox.requests().await? - before;
     Ok(Cell {
         round,
@@ -131,6 +135,7 @@ async fn cell(
         callers: setup.callers,
         way,
         glpi_requests_per_call: per_call(requests, figures.calls),
+        usage,
         figures,
         added: None,
     })

@@ -88,9 +88,14 @@ impl Process {
         bail!("the {} does not become ready:\n{}", self.name, self.last_words());
     }
 
+    pub(super) fn id(&self) -> anyhow::Result<u32> {
+        let ended = || format!("the {} has ended:\n{}", self.name, self.last_words());
+        self.child.id().with_context(ended)
+    }
+
     /// What it holds, as the kernel counts it.
     pub(super) fn memory(&self) -> anyhow::Result<Memory> {
-        let pid = self.child.id().with_context(|| format!("the {} has ended", self.name))?;
+        let pid = self.id()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))
             .context("memory can only be measured on Linux")?;
         let memory = memory(&status);

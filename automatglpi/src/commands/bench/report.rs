@@ -8,20 +8,20 @@ use super::{
     backlog::Backlog,
     cells::{Cell, Footprint},
     figures::{Figures, ms},
-    line::Way,
     outage::Outage,
+    shown,
 };
-use crate::{cli::Format, output, tables};
+use crate::{cli::Format, output};
 
 /// Collects results.
 #[derive(Debug)]
 pub(super) struct Report {
     format: Format,
-    machine: Option<Machine>,
-    cells: Vec<Cell>,
-    footprints: Vec<Footprint>,
-    outages: Vec<Outage>,
-    backlogs: Vec<Backlog>,
+    pub(super) machine: Option<Machine>,
+    pub(super) cells: Vec<Cell>,
+    pub(super) footprints: Vec<Footprint>,
+    pub(super) outages: Vec<Outage>,
+    pub(super) backlogs: Vec<Backlog>,
     errors: u64,
     first_error: Option<String>,
 }
@@ -29,11 +29,11 @@ pub(super) struct Report {
 /// What all figures depend on.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Machine {
-    version: &'static str,
-    debug_build: bool,
-    cores: usize,
+    pub(super) version: &'static str,
+    pub(super) debug_build: bool,
+    pub(super) cores: usize,
     /// To append a page to a file and sync it.
-    disk_sync_p50_ms: f64,
+    pub(super) disk_sync_p50_ms: f64,
 }
 
 /// One line of JSON: what it is about, then itself.
@@ -112,33 +112,8 @@ impl Report {
 
     /// Prints the tables; as JSON everything has been printed already.
     pub(super) fn print(&self) {
-        if self.format.json {
-            return;
-        }
-        if let Some(machine) = self.machine {
-            output::data(&describe(machine));
-        }
-        section(
-            "Calls, times in ms; + is what is added to the direct way",
-            CELLS,
-            &self.cells,
-            cell_row,
-        );
-        section(
-            "Processes, times in ms, memory in MiB; the peak is under the load above",
-            FOOTPRINTS,
-            &self.footprints,
-            footprint_row,
-        );
-        section(
-            "GLPI down and known to be: callers hear “recorded”; times in ms",
-            OUTAGES,
-            &self.outages,
-            outage_row,
-        );
-        for backlog in &self.backlogs {
-            output::data(&format!("\nA backlog, on {}", backlog.store));
-            output::data(&tables::pairs(backlog_pairs(backlog)));
+        if !self.format.json {
+            shown::print(self);
         }
     }
 
@@ -155,187 +130,4 @@ impl Report {
             self.first_error.clone_from(&figures.first_error);
         }
     }
-}
-
-fn describe(machine: Machine) -> String {
-    let Machine { version, debug_build, cores, disk_sync_p50_ms } = machine;
-    let build = if debug_build { "debug build" } else { "release build" };
-    format!(
-        "automatglpi {version}, {build}, {cores} cores shared by all processes and the callers; \
-         this disk syncs in {disk_sync_p50_ms:.2} ms"
-    )
-}
-
-fn section<T>(title: &str, headings: &[&str], results: &[T], row: fn(&T) -> Vec<String>) {
-    if !results.is_empty() {
-        output::data(&format!("\n{title}"));
-        output::data(&tables::table(headings, results.iter().map(row)));
-    }
-}
-
-const CELLS: &[&str] = &[
-    "round",
-    "store",
-    "glpi",
-    "callers",
-    "way",
-    "calls/s",
-    "p50",
-    "p90",
-    "p99",
-    "max",
-    "+p50",
-    "+p99",
-    "×p50",
-    "glpi/call",
-    "errors",
-];
-
-fn cell_row(cell: &Cell) -> Vec<String> {
-    let Cell { round, store, glpi_ms, callers, way, figures, glpi_requests_per_call, added } = cell;
-    let [per_second, p50, p90, p99, max] = waits(figures);
-    let (added_p50, added_p99, ratio) = match added {
-        Some(added) => (two(added.p50_ms), two(added.p99_ms), format!("{:.1}", added.ratio)),
-        None => (String::new(), String::new(), String::new()),
-    };
-    vec![
-        round.to_string(),
-        (*store).to_owned(),
-        glpi_ms.to_string(),
-        callers.to_string(),
-        way.name().to_owned(),
-        per_second,
-        p50,
-        p90,
-        p99,
-        max,
-        added_p50,
-        added_p99,
-        ratio,
-        format!("{glpi_requests_per_call:.3}"),
-        figures.errors.to_string(),
-    ]
-}
-
-const FOOTPRINTS: &[&str] = &[
-    "round",
-    "store",
-    "glpi",
-    "callers",
-    "server ready",
-    "gateway ready",
-    "server idle",
-    "gateway idle",
-    "both idle",
-    "server peak",
-    "gateway peak",
-    "both peak",
-];
-
-fn footprint_row(footprint: &Footprint) -> Vec<String> {
-    let &Footprint {
-        round,
-        store,
-        glpi_ms,
-        callers,
-        server_ready_ms,
-        gateway_ready_ms,
-        server_idle_kib,
-        gateway_idle_kib,
-        server_peak_kib,
-        gateway_peak_kib,
-    } = footprint;
-    vec![
-        round.to_string(),
-        store.to_owned(),
-        glpi_ms.to_string(),
-        callers.to_string(),
-        format!("{server_ready_ms:.0}"),
-        format!("{gateway_ready_ms:.0}"),
-        mib(server_idle_kib),
-        mib(gateway_idle_kib),
-        mib(server_idle_kib + gateway_idle_kib),
-        mib(server_peak_kib),
-        mib(gateway_peak_kib),
-        mib(server_peak_kib + gateway_peak_kib),
-    ]
-}
-
-const OUTAGES: &[&str] =
-    &["store", "callers", "way", "calls/s", "p50", "p90", "p99", "max", "errors"];
-
-fn outage_row(outage: &Outage) -> Vec<String> {
-    let Outage { store, callers, way, figures } = outage;
-    let [per_second, p50, p90, p99, max] = waits(figures);
-    let way = Way::name(*way).to_owned();
-    let errors = figures.errors.to_string();
-    vec![(*store).to_owned(), callers.to_string(), way, per_second, p50, p90, p99, max, errors]
-}
-
-fn backlog_pairs(backlog: &Backlog) -> Vec<(&'static str, String)> {
-    let Backlog {
-        store: _,
-        glpi_ms,
-        rows,
-        making,
-        before_kib,
-        with_rows_kib,
-        restarted_kib,
-        ready_empty_ms,
-        ready_with_rows_ms,
-        noticed_after_ms,
-        fresh_before,
-        first_fresh_ms,
-        fresh_beside,
-        drained_per_second,
-    } = backlog;
-    let fresh = |figures: &Figures| {
-        let [_, p50, _, p99, max] = waits(figures);
-        format!("p50 {p50}, p99 {p99}, max {max} ms")
-    };
-    vec![
-        ("rows waiting", format!("{rows}, made at {:.0}/s", making.calls_per_second)),
-        (
-            "server memory",
-            format!(
-                "{} MiB before, {} with them, {} after a restart with them",
-                mib(*before_kib),
-                mib(*with_rows_kib),
-                mib(*restarted_kib)
-            ),
-        ),
-        (
-            "server ready",
-            format!(
-                "{ready_empty_ms:.0} ms without rows, {ready_with_rows_ms:.0} with them after a kill"
-            ),
-        ),
-        ("GLPI back", format!("noticed after {noticed_after_ms:.0} ms")),
-        ("fresh calls before", format!("{} (GLPI at {glpi_ms} ms)", fresh(fresh_before))),
-        (
-            "first fresh call",
-            format!(
-                "{} ms, {} added",
-                two(*first_fresh_ms),
-                two(first_fresh_ms - fresh_before.p50_ms)
-            ),
-        ),
-        ("fresh calls beside", fresh(fresh_beside)),
-        ("backlog drained", format!("{drained_per_second:.0}/s meanwhile")),
-    ]
-}
-
-fn waits(figures: &Figures) -> [String; 5] {
-    let Figures { calls_per_second, p50_ms, p90_ms, p99_ms, max_ms, .. } = figures;
-    let per_second = format!("{calls_per_second:.0}");
-    [per_second, two(*p50_ms), two(*p90_ms), two(*p99_ms), two(*max_ms)]
-}
-
-fn two(value: f64) -> String {
-    format!("{value:.2}")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "memory is below 2^52 KiB")]
-fn mib(kib: u64) -> String {
-    format!("{:.1}", kib as f64 / 1024.0)
 }

@@ -58,7 +58,7 @@ pub(super) struct World {
 /// A GLPI in memory, and its control endpoints.
 #[derive(Debug)]
 pub(super) struct Sandbox {
-    process: Process,
+    pub(super) process: Process,
     http: reqwest::Client,
     /// Without a slash at the end.
     pub(super) url: String,
