@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use secrecy::SecretString;
 use spoken::{Language, Sentence};
@@ -75,7 +75,8 @@ impl App {
 /// Everything the public listener serves.
 pub(crate) fn routes(app: App) -> Router {
     let guarded = Router::new()
-        .route("/webhook/rounded-webhook", get(webhook::receive).post(webhook::receive))
+        .route("/webhook/rounded-webhook", webhook_methods())
+        .route("/webhook/rounded-webhook/", webhook_methods())
         .route("/v1/tickets", post(tickets::create))
         .route("/v1/tickets/{ticket}", get(tickets::read))
         // Outside the body is nothing to protect, so strangers are turned away before it is read.
@@ -85,6 +86,11 @@ pub(crate) fn routes(app: App) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method);
     layered(routes, &app).with_state(app)
+}
+
+/// HEAD is not GET here: link previewers and monitors send it, and it must not open tickets.
+fn webhook_methods() -> MethodRouter<App> {
+    get(webhook::receive).head(wrong_method).post(webhook::receive)
 }
 
 fn layered(routes: Router<App>, app: &App) -> Router<App> {

@@ -6,8 +6,8 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
 };
 use spoken::{Language, Sentence};
-use ticketing_proto::v1::AddFollowupRequest;
-use tonic::Status;
+use ticketing_proto::v1::{AddFollowupRequest, CreateTicketRequest};
+use tonic::{Code, Status};
 
 use crate::{
     body,
@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod keys;
+mod mend;
 pub(crate) mod names;
 mod payload;
 pub(crate) mod reply;
@@ -86,6 +87,7 @@ async fn open(upstream: &Upstream, call: &Call, keyed: Keyed, language: &Languag
     let (Some(key), Some(reference)) = (followup_key, problem::reused_by(&status)) else {
         return failure(&status, language);
     };
+    let again = ticket.clone();
     let (text, details) = match translate::followup(ticket) {
         Ok(followup) => followup,
         Err(refusal) => return Reply::refused(refusal_sentence(refusal), true, language),
@@ -94,11 +96,19 @@ async fn open(upstream: &Upstream, call: &Call, keyed: Keyed, language: &Languag
         reference: reference.clone(),
         text,
         language: language.as_str().to_owned(),
-        idempotency_key: key,
+        idempotency_key: key.clone(),
         details,
     };
     match upstream.add_followup(call, followup).await {
         Ok(added) => Reply::followed_up(added, &reference, language),
+        // An operator has given up the call's ticket: what is said now is a matter of its own.
+        Err(status) if status.code() == Code::FailedPrecondition => {
+            let apart = CreateTicketRequest { idempotency_key: format!("{key}:apart"), ..again };
+            match upstream.create_ticket(call, apart).await {
+                Ok(created) => Reply::created(created, language),
+                Err(status) => failure(&status, language),
+            }
+        }
         Err(status) => failure(&status, language),
     }
 }

@@ -10,6 +10,11 @@ use super::translate::Wish;
 /// id tells repeats from fresh calls.
 const SAME_WORDS_WITHIN: prost_types::Duration = prost_types::Duration { seconds: 600, nanos: 0 };
 
+/// How long a call's id names its ticket. No call lasts that long; without an end, an id that a
+/// platform uses for every call would make follow-ups of all calls to come.
+const ONE_CALL_WITHIN: prost_types::Duration =
+    prost_types::Duration { seconds: 24 * 3600, nanos: 0 };
+
 /// Longer call ids are hashed, so that keys stay within their limit of 255.
 const LONGEST_PLAIN_ID: usize = 180;
 
@@ -33,6 +38,7 @@ pub(crate) fn key(wish: Wish) -> Keyed {
         return Keyed { ticket, followup_key: None };
     }
     let call = call_key(call_id);
+    ticket.idempotency_window = Some(ONE_CALL_WITHIN);
     if another_problem {
         ticket.idempotency_key = format!("{call}:{}", hash(&["ticket".as_bytes(), &content]));
         return Keyed { ticket, followup_key: None };
@@ -87,7 +93,7 @@ mod tests {
         assert_eq!(second.ticket.idempotency_key, "call:c1");
         assert_ne!(first.followup_key, second.followup_key);
         assert!(first.followup_key.unwrap().starts_with("call:c1:"));
-        assert_eq!(first.ticket.idempotency_window, None);
+        assert_eq!(first.ticket.idempotency_window, Some(ONE_CALL_WITHIN));
     }
 
     #[test]

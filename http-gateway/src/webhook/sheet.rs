@@ -79,6 +79,11 @@ impl Sheet {
         let meaning = names.meaning(&name);
         match (meaning, node) {
             (_, Node::Empty) => {}
+            // Of a forwarded request: nobody's words, and they may hold tokens.
+            (_, Node::Fields(_)) if name.eq_ignore_ascii_case("headers") => {}
+            (_, Node::Fields(fields)) if name.eq_ignore_ascii_case("body") && depth < DEEPEST => {
+                self.open(fields, names, depth + 1);
+            }
             (
                 Some(Meaning::Arguments | Meaning::Envelope | Meaning::Person),
                 Node::Fields(fields),

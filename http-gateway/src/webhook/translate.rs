@@ -56,6 +56,7 @@ fn wish(mut sheet: Sheet, language: &Language) -> Result<Wish, Refusal> {
     let description = sheet.take(Known::Description);
     let subject = text(&mut sheet, Known::Subject, longest::SUBJECT);
     let description = description
+        .filter(|line| says_something(&line.value))
         .or_else(|| (!subject.is_empty()).then(|| line("subject", &subject)))
         .ok_or(Refusal::NoProblem)?;
     let description = shorten(&mut sheet, description);
@@ -97,13 +98,34 @@ fn wish(mut sheet: Sheet, language: &Language) -> Result<Wish, Refusal> {
     Ok(Wish { ticket, another_problem })
 }
 
-/// The further words of a call whose first ticket is known: everything that
-/// could differ from what was said before.
+/// The further words of a call whose first ticket is known: everything that could differ from what
+/// was said before. A follow-up has no fields of its own, so all of it becomes lines.
 pub(crate) fn followup(ticket: CreateTicketRequest) -> Result<(String, Vec<Detail>), Refusal> {
-    let CreateTicketRequest { subject, description, caller, urgency, details, .. } = ticket;
+    let CreateTicketRequest {
+        subject,
+        description,
+        caller,
+        urgency,
+        impact,
+        priority,
+        r#type,
+        category_id,
+        location_id,
+        entity_id,
+        call,
+        details,
+        // The same for the whole call, or no words of the caller.
+        source: _,
+        language: _,
+        idempotency_key: _,
+        idempotency_window: _,
+    } = ticket;
     let Caller { name, department, email, phone, login } = caller.unwrap_or_default();
-    let urgency = if urgency == 0 { String::new() } else { urgency.to_string() };
+    let CallContext { call_id: _, agent_id, from_number, to_number, start_time: _ } =
+        call.unwrap_or_default();
     let subject = if subject == description { String::new() } else { subject };
+    let place = |place: i32| if place == 0 { String::new() } else { place.to_string() };
+    let id = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
     let said = [
         ("subject", subject),
         ("caller_name", name),
@@ -111,13 +133,27 @@ pub(crate) fn followup(ticket: CreateTicketRequest) -> Result<(String, Vec<Detai
         ("email", email),
         ("phone", phone),
         ("login", login),
-        ("urgency", urgency),
+        ("from_number", from_number),
+        ("to_number", to_number),
+        ("agent_id", agent_id),
+        ("urgency", place(urgency)),
+        ("impact", place(impact)),
+        ("priority", place(priority)),
+        ("type", place(r#type)),
+        ("category_id", id(category_id)),
+        ("location_id", id(location_id)),
+        ("entity_id", id(entity_id)),
     ];
     let said = said.iter().filter(|(_, value)| !value.is_empty());
     let mut lines: Vec<Line> = said.map(|(label, value)| line(label, value)).collect();
     lines.extend(details.into_iter().map(|Detail { label, value }| Line { label, value }));
     let details = self::details(lines).ok_or(Refusal::TooLong)?;
     Ok((description, details))
+}
+
+/// Dots, blanks that no one sees and the like are nothing a technician could work on.
+fn says_something(text: &str) -> bool {
+    text.chars().any(|c| c.is_alphanumeric() || c > '\u{1f000}')
 }
 
 fn line(label: &str, value: &str) -> Line {
@@ -191,10 +227,16 @@ const NO_CALL_IDS: &[&str] = &[
 ];
 
 fn call_id(sheet: &mut Sheet) -> String {
-    let is_id = |text: &str| {
-        length(text) <= longest::SHORT && !NO_CALL_IDS.contains(&text.to_ascii_lowercase().as_str())
-    };
-    parsed(sheet, Known::CallId, |text| is_id(text).then(|| text.to_owned())).unwrap_or_default()
+    parsed(sheet, Known::CallId, |text| is_call_id(text).then(|| text.to_owned()))
+        .unwrap_or_default()
+}
+
+/// Platforms' ids are one word of letters and digits; what has blanks or brackets was left unfilled.
+fn is_call_id(text: &str) -> bool {
+    let is_unfilled = text.contains(|c: char| c.is_whitespace() || "[]<>{}".contains(c));
+    let is_nothing = text.chars().all(|c| c == '0' || !c.is_alphanumeric());
+    let is_made_up = NO_CALL_IDS.contains(&text.to_ascii_lowercase().as_str());
+    length(text) <= longest::SHORT && !is_unfilled && !is_nothing && !is_made_up
 }
 
 /// An id of GLPI's, from 1 up.
@@ -250,14 +292,13 @@ fn details(lines: Vec<Line>) -> Option<Vec<Detail>> {
 /// One line as details: a long value takes several.
 fn split(line: Line) -> impl Iterator<Item = Detail> {
     let Line { label, value } = line;
+    let label = super::sheet::clean(&label);
     let (label, value) = match label.char_indices().nth(longest::LABEL) {
-        None if label.trim().is_empty() => ("-".to_owned(), value),
+        None if label.is_empty() => ("-".to_owned(), value),
         None => (label, value),
         // A long name may be somebody's words: it is kept in full.
         Some((end, _)) => (label.split_at(end).0.to_owned(), format!("{label}: {value}")),
     };
-    let label = Some(super::sheet::clean(&label)).filter(|label| !label.is_empty());
-    let label = label.unwrap_or_else(|| "-".to_owned());
     chunks(&value).into_iter().map(move |value| Detail { label: label.clone(), value })
 }
 

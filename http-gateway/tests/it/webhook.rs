@@ -213,3 +213,113 @@ async fn every_failure_is_a_sentence_and_never_a_false_no() {
         assert!(!reply.to_string().contains("SELECT"), "{reply}");
     }
 }
+
+#[tokio::test]
+async fn json_that_a_template_broke_is_read_all_the_same() {
+    let world = World::new().await;
+    world.call("{\"problem_description\":\"ligne 1\nligne 2\",\"urgency\":5}").await;
+    world.call(r#"[{"problem_description":"panne \ud83d","urgency":5}]"#).await;
+    let asked = world.asked();
+    assert_eq!(asked.created[0].description, "ligne 1\nligne 2");
+    assert_eq!(asked.created[1].description, "panne \u{fffd}");
+    assert!(asked.created.iter().all(|ticket| ticket.urgency() == Urgency::VeryHigh));
+}
+
+#[tokio::test]
+async fn further_words_keep_every_field() {
+    let world = World::new().await;
+    world.fake.will_answer([Answer::Fail(key_reused()), Answer::Created(1234)]);
+    world
+        .call(
+            r#"{"call_id":"c1","problem_description":"deux","caller_name":"X","impact":"haut",
+            "priority":"haute","category_id":"7","location_id":3,"entity_id":1,"type":"demande",
+            "from_number":"+33699","to_number":"+331","agent_id":"ag9","urgency":"haute","zz":"libre"}"#,
+        )
+        .await;
+    let followup = &world.asked().followed_up[0];
+    let lines: Vec<String> = followup
+        .details
+        .iter()
+        .map(|detail| format!("{}={}", detail.label, detail.value))
+        .collect();
+    for line in [
+        "caller_name=X",
+        "impact=4",
+        "priority=4",
+        "category_id=7",
+        "location_id=3",
+        "entity_id=1",
+        "type=2",
+        "from_number=+33699",
+        "to_number=+331",
+        "agent_id=ag9",
+        "urgency=4",
+        "zz=libre",
+    ] {
+        assert!(lines.iter().any(|kept| kept == line), "{line} in {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn ids_that_were_left_unfilled_make_no_call() {
+    let world = World::new().await;
+    for id in [
+        "not provided",
+        "[call_id]",
+        "non renseigné",
+        "<id>",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        world.call(&json!({"call_id": id, "problem_description": "panne"}).to_string()).await;
+    }
+    for ticket in world.asked().created {
+        assert!(ticket.idempotency_key.starts_with("caller:"), "{}", ticket.idempotency_key);
+    }
+}
+
+#[tokio::test]
+async fn looking_at_the_webhook_opens_no_ticket() {
+    let world = World::new().await;
+    let url = format!("{}/webhook/rounded-webhook?problem_description=panne", world.url);
+    let looked = world.client.head(url).send().await.unwrap();
+    assert_eq!(looked.status(), 405);
+    assert!(world.asked().created.is_empty());
+}
+
+#[tokio::test]
+async fn a_forwarded_request_is_opened_and_its_headers_are_dropped() {
+    let world = World::new().await;
+    world
+        .call(
+            r#"{"headers":{"authorization":"Bearer not-for-the-ticket"},"params":{},"query":{},
+            "body":{"problem_description":"panne","urgency":"haute"}}"#,
+        )
+        .await;
+    let ticket = world.asked().created.remove(0);
+    assert_eq!((ticket.description.as_str(), ticket.urgency()), ("panne", Urgency::High));
+    assert!(!format!("{ticket:?}").contains("not-for-the-ticket"));
+}
+
+#[tokio::test]
+async fn nothing_a_technician_could_work_on_is_asked_for_again() {
+    let world = World::new().await;
+    for nothing in ["?!", "...", "\u{200b}\u{200b}"] {
+        let payload = json!({"problem_description": nothing}).to_string();
+        let reply = world.call(&payload).await;
+        assert_eq!(reply["message"], "Quel est votre problème ?", "{nothing:?}");
+    }
+}
+
+#[tokio::test]
+async fn further_words_on_a_discarded_ticket_are_a_ticket_of_their_own() {
+    let world = World::new().await;
+    let discarded = Status::failed_precondition("discarded");
+    let answers = [Answer::Fail(key_reused()), Answer::Fail(discarded), Answer::Created(7)];
+    world.fake.will_answer(answers);
+    let reply = world.call(r#"{"problem":"encore en panne","call_id":"c1"}"#).await;
+    assert_eq!((&reply["status"], &reply["ticket_id"]), (&json!("created"), &json!(7)));
+    let keys: Vec<_> =
+        world.asked().created.into_iter().map(|ticket| ticket.idempotency_key).collect();
+    assert_eq!(keys[0], "call:c1");
+    assert!(keys[1].starts_with("call:c1:") && keys[1].ends_with(":apart"), "{keys:?}");
+}
