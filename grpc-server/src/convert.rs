@@ -37,13 +37,13 @@ pub(crate) fn ticket(
     let call = request.call.unwrap_or_default();
     let ticket = NewTicket {
         caller: Caller {
-            name: check.text("caller.name", &caller.name, longest::SHORT),
-            department: check.text("caller.department", &caller.department, longest::SHORT),
-            email: check.text("caller.email", &caller.email, longest::SHORT),
-            phone: check.text("caller.phone", &caller.phone, longest::NUMBER),
-            login: check.text("caller.login", &caller.login, longest::SHORT),
+            name: check.line("caller.name", &caller.name, longest::SHORT),
+            department: check.line("caller.department", &caller.department, longest::SHORT),
+            email: check.line("caller.email", &caller.email, longest::SHORT),
+            phone: check.line("caller.phone", &caller.phone, longest::NUMBER),
+            login: check.line("caller.login", &caller.login, longest::SHORT),
         },
-        subject: check.text("subject", &request.subject, longest::SUBJECT),
+        subject: check.line("subject", &request.subject, longest::SUBJECT),
         description: check.required("description", &request.description, longest::DESCRIPTION),
         urgency: check.choice("urgency", request.urgency, urgency),
         impact: check.choice("impact", request.impact, impact),
@@ -54,10 +54,10 @@ pub(crate) fn ticket(
         entity: request.entity_id,
         source: check.choice("source", request.source, source),
         call: CallContext {
-            call_id: check.text("call.call_id", &call.call_id, longest::SHORT),
-            agent_id: check.text("call.agent_id", &call.agent_id, longest::SHORT),
-            from_number: check.text("call.from_number", &call.from_number, longest::NUMBER),
-            to_number: check.text("call.to_number", &call.to_number, longest::NUMBER),
+            call_id: check.line("call.call_id", &call.call_id, longest::SHORT),
+            agent_id: check.line("call.agent_id", &call.agent_id, longest::SHORT),
+            from_number: check.line("call.from_number", &call.from_number, longest::NUMBER),
+            to_number: check.line("call.to_number", &call.to_number, longest::NUMBER),
             started: check.moment("call.start_time", call.start_time),
         },
         details: check.details(&request.details),
@@ -143,11 +143,22 @@ impl Check {
         (!text.is_empty()).then_some(text)
     }
 
+    /// As [`Self::text`], on one line: a name with a line break would look like a field of ours.
+    fn line(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
+        let text = self.text(field, text, longest)?;
+        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     fn required(&mut self, field: &str, text: &str, longest: usize) -> String {
         self.text(field, text, longest).unwrap_or_else(|| {
             self.wrong(field, "is required and must not be blank");
             String::new()
         })
+    }
+
+    fn required_line(&mut self, field: &str, text: &str, longest: usize) -> String {
+        let text = self.required(field, text, longest);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn choice<T>(
@@ -212,7 +223,7 @@ impl Check {
         for (index, detail) in details.iter().enumerate() {
             let field = |name: &str| format!("details[{index}].{name}");
             parsed.push(Detail {
-                label: self.required(&field("label"), &detail.label, longest::LABEL),
+                label: self.required_line(&field("label"), &detail.label, longest::LABEL),
                 value: self.required(&field("value"), &detail.value, longest::VALUE),
             });
         }
@@ -226,11 +237,15 @@ impl Check {
 
 /// Removes control characters but for line breaks and tabs: they have no meaning in a ticket, and
 /// NUL is refused by PostgreSQL.
+///
+/// Characters that turn the direction of text around go too, since they make a technician read
+/// something else than was said; the marks that Arabic and Hebrew need stay.
 fn clean(text: &str) -> String {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    let turns_around = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let kept: String = unix
         .chars()
-        .filter(|character| !character.is_control() || matches!(character, '\n' | '\t'))
+        .filter(|c| !c.is_control() && !turns_around(*c) || matches!(c, '\n' | '\t'))
         .collect();
     kept.trim().to_owned()
 }
@@ -338,6 +353,20 @@ mod tests {
     #[test]
     fn control_characters_go_and_line_breaks_stay() {
         assert_eq!(clean(" a\u{0}b\r\nc\rd\te\u{1b}[0m \n"), "ab\nc\nd\te[0m");
+        assert_eq!(clean("\u{202e}abc\u{2066}\u{200f}"), "abc\u{200f}");
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_forges_no_field() {
+        let caller = v1::Caller { name: "Eve\nCatégorie : faux".into(), ..v1::Caller::default() };
+        let request = v1::CreateTicketRequest {
+            description: "a\nb".into(),
+            caller: Some(caller),
+            ..Default::default()
+        };
+        let (ticket, _) = ticket(request, "fr").unwrap();
+        assert_eq!(ticket.caller.name.unwrap(), "Eve Catégorie : faux");
+        assert_eq!(ticket.description, "a\nb");
     }
 
     #[test]

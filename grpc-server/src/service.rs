@@ -95,8 +95,12 @@ impl TicketingService for Service {
         let answer = self.ticketing.add_followup(recording, &on, followup).await;
         let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
         log_answer("AddFollowup", &request_id, &entry, replayed);
+        let ticket = match &entry.parent {
+            Some(ticket) => self.ticketing.find(ticket).await.map_err(|error| told(&error))?,
+            None => entry.clone(),
+        };
         Ok(Response::new(v1::AddFollowupResponse {
-            ticket: Some(ticket_message(&entry, None)),
+            ticket: Some(ticket_message(&ticket, None)),
             outcome: outcome(entry.state).into(),
             replayed,
             message: Some(localized(&language, sentence(&entry))),

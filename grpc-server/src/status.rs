@@ -36,6 +36,11 @@ pub(crate) fn of(error: &Error) -> Status {
                 ErrorDetails::with_error_info("UNKNOWN_REFERENCE", DOMAIN, HashMap::new());
             Status::with_error_details(Code::NotFound, error.to_string(), details)
         }
+        Error::Discarded { reference } => {
+            let metadata = HashMap::from([("reference".to_owned(), reference.to_string())]);
+            let details = ErrorDetails::with_error_info("DISCARDED", DOMAIN, metadata);
+            Status::with_error_details(Code::FailedPrecondition, error.to_string(), details)
+        }
         Error::Store(_) => unavailable("STORE_UNAVAILABLE", &error.to_string()),
         Error::Stopping => unavailable("STOPPING", &error.to_string()),
     }
@@ -76,6 +81,11 @@ mod tests {
         let reference = Reference::parse("482917305").unwrap();
         let store = StoreError::Unusable { problem: "secret path /var/lib".into() };
         let table = [
+            (
+                Error::Discarded { reference: reference.clone() },
+                Code::FailedPrecondition,
+                "DISCARDED",
+            ),
             (Error::KeyReused { reference }, Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"),
             (Error::NotFound, Code::NotFound, "UNKNOWN_REFERENCE"),
             (Error::Store(store), Code::Unavailable, "STORE_UNAVAILABLE"),

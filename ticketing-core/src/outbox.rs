@@ -353,7 +353,8 @@ pub trait Outbox: Debug + Send + Sync + 'static {
     /// if it was ever doubtful. `false`: no such row in one of these states, or it is leased.
     async fn retry(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Gives up a row that is PARKED, WAITING or IN DOUBT and not leased. `false` as in `retry`.
+    /// Gives up a row that is PARKED, WAITING or IN DOUBT and not leased, and with a ticket its
+    /// follow-ups in these states. `false` as in `retry`.
     async fn discard(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Erases what callers said from at most `limit` rows DELIVERED or DISCARDED before `before`;

@@ -63,8 +63,14 @@ pub enum Error {
     /// No such request.
     #[error("no request of that name is known")]
     NotFound,
-    /// The store cannot commit: the same request with the same key may be made again.
-    #[error("the request cannot be recorded")]
+    /// An operator has given the request up: no ticket will be made of it, and nothing be added.
+    #[error("the request was discarded by an operator")]
+    Discarded {
+        /// The request.
+        reference: Reference,
+    },
+    /// The store cannot commit or read: the same request with the same key may be made again.
+    #[error("the outbox store does not answer: nothing was recorded or read")]
     Store(#[source] StoreError),
     /// The server is stopping.
     #[error("the server is stopping")]
@@ -129,7 +135,14 @@ impl Ticketing {
     ) -> Result<Answer, Error> {
         let parent = self.find(on).await?;
         // A follow-up on a follow-up belongs to the same ticket.
-        let parent = parent.parent.unwrap_or(parent.reference);
+        let parent = match parent.parent {
+            Some(ticket) => self.find(&ticket).await?,
+            None => parent,
+        };
+        if parent.state == State::Discarded {
+            return Err(Error::Discarded { reference: parent.reference });
+        }
+        let parent = parent.reference;
         self.record(request, Work::Followup(followup), Some(parent)).await
     }
 
@@ -230,7 +243,10 @@ impl Ticketing {
             recording.await.map_err(|_task_failed| Error::Stopping)??;
 
         let Some(delivery) = delivery else {
-            return Ok(Answer { entry: self.wait_for(entry, answer_by).await, replayed });
+            // A new row that is not delivered at once has no soon: GLPI is down, or its ticket is
+            // not there yet.
+            let entry = if replayed { self.wait_for(entry, answer_by).await } else { entry };
+            return Ok(Answer { entry, replayed });
         };
         // The time-out ends the waiting, not the delivery.
         match tokio::time::timeout_at(answer_by, delivery).await {
@@ -266,7 +282,8 @@ impl Ticketing {
             match inserted.map_err(Error::Store)? {
                 Inserted::ReferenceTaken => {}
                 Inserted::Existing(entry) if entry.fingerprint != fingerprint => {
-                    return Err(Error::KeyReused { reference: entry.reference });
+                    let reference = entry.parent.unwrap_or(entry.reference);
+                    return Err(Error::KeyReused { reference });
                 }
                 Inserted::Existing(entry) => return Ok((entry, None, true)),
                 Inserted::New(entry) => {

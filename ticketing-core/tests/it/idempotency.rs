@@ -1,9 +1,11 @@
 //! Same key, same ticket; and what is said later in a call goes to that ticket.
 
-use glpi_sandbox::{Fault, Kind, Operation};
-use ticketing_core::{outbox::State, ticketing::Error};
+use std::time::Duration;
 
-use crate::world::World;
+use glpi_sandbox::{Fault, Kind, Operation};
+use ticketing_core::{outbox::State, ticket::NewFollowup, ticketing::Error};
+
+use crate::world::{World, request};
 
 #[tokio::test]
 async fn twenty_identical_calls_at_once_make_one_ticket() {
@@ -82,4 +84,23 @@ async fn one_followup_in_trouble(kind: Kind) {
     let followup = world.followup(&ticket.reference, "suite", "et l’écran").await.entry;
     world.until(&followup.reference, State::Delivered).await;
     assert_eq!(world.sandbox.followups().len(), 1, "{kind:?}");
+}
+
+/// Found by discarding a ticket whose follow-up waited: it waited for ever, and was promised.
+#[tokio::test]
+async fn a_followup_is_given_up_with_its_ticket_and_none_is_taken_after_that() {
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::NoCreateRight));
+    let ticket = world.call_with_key("appel-1", "panne").await.unwrap().entry;
+    assert_eq!(ticket.state, State::Parked);
+    let started = tokio::time::Instant::now();
+    let followup = world.followup(&ticket.reference, "suite", "et l’écran").await.entry;
+    assert!(started.elapsed() < Duration::from_secs(2), "there is nothing to wait for");
+    assert_eq!(followup.state, State::Waiting);
+
+    assert!(world.ticketing.discard(&ticket.reference).await.unwrap());
+    world.until(&followup.reference, State::Discarded).await;
+    let late = NewFollowup { text: "encore".into(), details: vec![] };
+    let refused = world.ticketing.add_followup(request(None), &ticket.reference, late).await;
+    assert!(matches!(refused, Err(Error::Discarded { .. })), "{refused:?}");
 }
