@@ -49,17 +49,28 @@ const SHORTEST_LEASE: SignedDuration = SignedDuration::from_secs(5);
 impl Config {
     /// Reads it; what is missing or wrong is noted in the source, for `finish` to tell.
     pub fn from_source(source: &Source) -> Self {
+        for token in [
+            &settings::GLPI_APP_TOKEN,
+            &settings::GLPI_USER_TOKEN,
+            &settings::AUTOMATGLPI_GRPC_TOKEN,
+        ] {
+            source.must_fit_a_header(token);
+        }
+        if source.text(&settings::GLPI_URL).is_some_and(|url| !glpi::is_base_url(&url)) {
+            let expected = "GLPI's http:// or https:// address, without user, password or query";
+            source.wrong(&settings::GLPI_URL, expected);
+        }
         let glpi = glpi::Config {
             url: source.required_text(&settings::GLPI_URL),
             app_token: source.required_secret(&settings::GLPI_APP_TOKEN),
             user_token: source.required_secret(&settings::GLPI_USER_TOKEN),
             entity: source.parse(&settings::GLPI_ENTITY, "a number"),
             extra_ca_pem: source.file(&settings::GLPI_CA_FILE),
-            connect_timeout: source.duration(&settings::GLPI_CONNECT_TIMEOUT),
-            request_timeout: source.duration(&settings::GLPI_REQUEST_TIMEOUT),
+            connect_timeout: source.positive_duration(&settings::GLPI_CONNECT_TIMEOUT),
+            request_timeout: source.positive_duration(&settings::GLPI_REQUEST_TIMEOUT),
             language: source.required_text(&settings::AUTOMATGLPI_LANGUAGE),
         };
-        let slowest = signed(source.duration(&settings::GLPI_SLOWEST_REQUEST));
+        let slowest = signed(source.positive_duration(&settings::GLPI_SLOWEST_REQUEST));
         let courier = Settings {
             max_in_flight: source
                 .parse(&settings::GLPI_MAX_IN_FLIGHT, "a number from 1 up")
@@ -81,12 +92,12 @@ impl Config {
             store: store(source),
             glpi,
             courier,
-            answer_within: source.duration(&settings::AUTOMATGLPI_ANSWER_WITHIN),
+            answer_within: source.positive_duration(&settings::AUTOMATGLPI_ANSWER_WITHIN),
             language: Language::choose(
                 source.text(&settings::AUTOMATGLPI_LANGUAGE).as_deref(),
                 &Language::default(),
             ),
-            retention: signed(source.duration(&settings::AUTOMATGLPI_RETENTION)),
+            retention: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
             shutdown_within: source.duration(&settings::AUTOMATGLPI_SHUTDOWN_WITHIN),
         }
     }

@@ -32,6 +32,7 @@ pub struct Config {
 impl Config {
     /// Reads it; what is missing or wrong is noted in the source, for `finish` to tell.
     pub fn from_source(source: &Source) -> Self {
+        source.must_fit_a_header(&settings::AUTOMATGLPI_WEBHOOK_TOKEN);
         let fields =
             "pairs such as nom=caller_name,service=department, with known fields at the right";
         Self {

@@ -165,6 +165,25 @@ impl Source {
         self.text(setting).map(|_| self.duration(setting))
     }
 
+    /// As [`Self::duration`]; noted as wrong if it is zero.
+    pub fn positive_duration(&self, setting: &Setting) -> Duration {
+        let duration = self.duration(setting);
+        let is_zero = humantime::parse_duration(self.text(setting).unwrap_or_default().trim())
+            .is_ok_and(|duration| duration.is_zero());
+        if is_zero {
+            self.wrong(setting, "longer than nothing");
+        }
+        duration
+    }
+
+    /// Notes a secret that no HTTP header can carry, such as one with a line break or an accent.
+    pub fn must_fit_a_header(&self, setting: &Setting) {
+        let text = self.text(setting).unwrap_or_default();
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.wrong(setting, "letters, digits and signs of ASCII without blanks");
+        }
+    }
+
     /// The setting's address to listen on. The setting must have a default.
     pub fn addr(&self, setting: &Setting) -> SocketAddr {
         self.parse(setting, "an address and port such as 127.0.0.1:8080")
@@ -186,7 +205,7 @@ impl Source {
     /// Notes that a setting's value is not what it should be.
     pub fn wrong(&self, setting: &Setting, expected: &str) {
         let (shown, origin) = match self.values.get(setting.name) {
-            Some(value) if setting.secret => (String::new(), value.origin.as_str()),
+            Some(value) if is_secret(setting, value) => (String::new(), value.origin.as_str()),
             Some(value) => (format!(" “{}”", value.text), value.origin.as_str()),
             None => (String::new(), "default"),
         };
@@ -209,7 +228,7 @@ impl Source {
                 (None, None) => "unset".into(),
             };
             let value = match value {
-                Some(_) if setting.secret => MASKED.into(),
+                Some(value) if is_secret(setting, value) => MASKED.into(),
                 Some(value) => value.text.clone(),
                 None => setting.default.unwrap_or_default().into(),
             };
@@ -221,4 +240,9 @@ impl Source {
     fn problem(&self, problem: String) {
         self.problems.borrow_mut().push(problem);
     }
+}
+
+/// Secrets, and addresses that somebody put a password into.
+fn is_secret(setting: &Setting, value: &Value) -> bool {
+    setting.secret || value.text.contains("://") && value.text.contains('@')
 }

@@ -68,8 +68,8 @@ pub struct ReadError(pub String);
 /// The client cannot be built from its configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not an http or https URL.
-    #[error("GLPI_URL is not an http:// or https:// address")]
+    /// Not an http or https URL, or one with a password, query or fragment.
+    #[error("GLPI_URL is not a plain http:// or https:// address")]
     Url,
     /// The certificates cannot be read.
     #[error("GLPI_CA_FILE holds no PEM certificates")]
@@ -281,11 +281,20 @@ fn http_client(config: &Config) -> reqwest::ClientBuilder {
         .no_proxy()
 }
 
+/// Whether that can be GLPI's address: http or https, without a password, query or fragment.
+pub fn is_base_url(url: &str) -> bool {
+    api_base(url).is_ok()
+}
+
 /// `https://glpi.example` or `https://glpi.example/apirest.php/` → the latter, without the slash.
 fn api_base(url: &str) -> Result<String, ConfigError> {
     let url = url.trim().trim_end_matches('/');
     let parsed = reqwest::Url::parse(url).map_err(|_not_a_url| ConfigError::Url)?;
-    if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
+    let is_web = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
+    let has_more = parsed.query().is_some() || parsed.fragment().is_some();
+    // A password there would end in logs.
+    let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+    if !is_web || has_more || has_user {
         return Err(ConfigError::Url);
     }
     Ok(if url.ends_with("/apirest.php") { url.to_owned() } else { format!("{url}/apirest.php") })
