@@ -1,8 +1,7 @@
 //! The contract, served over gRPC: the server that owns everything about GLPI.
 //!
-//! One call, from top to bottom: [`service`] takes it, [`convert`] parses it or refuses it with
-//! every wrong field named, `ticketing_core` records and delivers it, [`status`] tells what went
-//! wrong.
+//! One call, from top to bottom: `service` takes it, `convert` parses it or refuses it with every
+//! wrong field named, `ticketing_core` records and delivers it, `status` tells what went wrong.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,7 +18,9 @@ use ticketing_proto::v1::{
     ticketing_service_server::TicketingServiceServer,
 };
 use tokio::{net::TcpListener, sync::watch};
-use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
+use tonic::{
+    server::NamedService, service::interceptor::InterceptedService, transport::server::TcpIncoming,
+};
 use tonic_health::server::HealthReporter;
 
 mod auth;
@@ -69,7 +70,7 @@ pub enum Error {
 }
 
 /// A request holds at most a description, details and names; see the contract's limits.
-const LARGEST_MESSAGE_BYTES: usize = 1024 * 1024;
+const LARGEST_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// No request waits longer than this, whatever its deadline.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
@@ -113,7 +114,9 @@ impl Server {
             shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));
         }
         let (health, health_service) = tonic_health::server::health_reporter();
-        shutdown.spawn(report_health(health, ticketing.clone(), shutdown.clone()));
+        // Once before anybody can ask: a service that was never reported is unknown.
+        report_health(&health, &ticketing).await;
+        shutdown.spawn(keep_reporting_health(health, ticketing.clone(), shutdown.clone()));
 
         let service = TicketingServiceServer::new(Service {
             ticketing: ticketing.clone(),
@@ -192,20 +195,24 @@ async fn give_up(shutdown: &Shutdown, within: Duration) {
     }
 }
 
-/// SERVING while the outbox answers.
-async fn report_health(health: HealthReporter, ticketing: Ticketing, shutdown: Shutdown) {
-    type Contract = TicketingServiceServer<Service>;
+/// SERVING if the outbox answers.
+async fn report_health(health: &HealthReporter, ticketing: &Ticketing) {
+    let status = if ticketing.can_record().await {
+        tonic_health::ServingStatus::Serving
+    } else {
+        tonic_health::ServingStatus::NotServing
+    };
+    let contract = <TicketingServiceServer<Service> as NamedService>::NAME;
+    for service in ["", contract] {
+        health.set_service_status(service, status).await;
+    }
+}
+
+async fn keep_reporting_health(health: HealthReporter, ticketing: Ticketing, shutdown: Shutdown) {
     loop {
-        if ticketing.can_record().await {
-            health.set_serving::<Contract>().await;
-            health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-        } else {
-            health.set_not_serving::<Contract>().await;
-            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-        }
         tokio::select! {
             () = shutdown.soft().cancelled() => return,
-            () = tokio::time::sleep(HEALTH_EVERY) => {}
+            () = tokio::time::sleep(HEALTH_EVERY) => report_health(&health, &ticketing).await,
         }
     }
 }

@@ -37,7 +37,6 @@ macro_rules! on_every_store {
 
 mod concurrency;
 mod leasing;
-mod measure;
 mod operators;
 mod recording;
 mod replicas;
