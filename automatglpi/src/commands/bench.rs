@@ -2,7 +2,7 @@
 //!
 //! Nothing here runs in the measuring process: a sandbox, a server and a gateway are started as
 //! children of their own ([`process`], [`world`]), so that their memory and start-up are theirs.
-//! Each cell is a closed loop ([`load`]) of callers on kept-alive connections ([`line`]); what is
+//! Each cell is a closed loop ([`load`]) of callers on kept-alive connections (`line`); what is
 //! added is told against the floor, a direct POST to GLPI, measured in the same round.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
