@@ -72,6 +72,9 @@ pub struct Courier {
 /// Even with an empty outbox the store is asked this often: another replica may have left work.
 const POLL: Duration = Duration::from_secs(1);
 
+/// Between two looks at the outbox there is at least this, whatever is due.
+const SOON: Duration = Duration::from_millis(10);
+
 impl Courier {
     /// A courier between an outbox and a GLPI.
     pub fn new(
@@ -145,7 +148,9 @@ impl Courier {
     async fn start_backlog(self: &Arc<Self>, tasks: &TaskTracker) -> Result<Duration, StoreError> {
         let places = self.free_backlog_places();
         if places.is_empty() {
-            return Ok(self.breaker.probe_at().map_or(POLL, |at| at - Instant::now()));
+            // A probe that is due has to wait for a place; whoever leaves one wakes us.
+            let probe = self.breaker.probe_at().map_or(POLL, |at| at - Instant::now());
+            return Ok(probe.clamp(SOON, POLL));
         }
         let limit = u32::try_from(places.len()).unwrap_or(u32::MAX);
         let claim = Claim {
@@ -185,7 +190,7 @@ impl Courier {
         let Some(due) = self.outbox.next_due().await? else { return Ok(POLL) };
         let wait = Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default();
         // A row that is due but was not claimed waits for its parent, or is another replica's.
-        Ok(wait.clamp(Duration::from_millis(10), POLL))
+        Ok(wait.clamp(SOON, POLL))
     }
 
     /// One attempt on a row under our lease: look up if need be, send if need be, record how it
