@@ -1,7 +1,7 @@
 //! The outbox in PostgreSQL: several replicas of the service on one database.
 //!
 //! - `server` makes connections, and refuses a server that may lose what it has committed.
-//! - `rows` and `leases` are the operations, one SQL statement each.
+//! - `rows` and `leases` are the operations, mostly one of the `statements` each.
 //! - `wakeups` tells replicas of one another's rows.
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +21,7 @@ use crate::ticket::Reference;
 mod leases;
 mod rows;
 mod server;
+mod statements;
 mod wakeups;
 
 use server::Server;
@@ -71,7 +72,7 @@ impl PostgresOutbox {
     /// the middle of something.
     async fn apart<T: Send + 'static>(
         &self,
-        operation: impl Future<Output = rows::Result<T>> + Send + 'static,
+        operation: impl Future<Output = statements::Result<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let running = self.tasks.spawn(tokio::time::timeout(DEADLINE, operation));
         running.await.map_err(unavailable)?.map_err(unavailable)?.map_err(StoreError::Unavailable)
@@ -127,7 +128,7 @@ impl Outbox for PostgresOutbox {
     ) -> Result<bool, StoreError> {
         let (pool, reference) = (self.pool.clone(), reference.clone());
         let settling = async move {
-            leases::settle(&mut pool.get().await?, &reference, token, settlement, now).await
+            leases::settle(&pool.get().await?, &reference, token, settlement, now).await
         };
         self.apart(settling).await
     }

@@ -7,6 +7,7 @@ on_every_store! {
     a_retry_makes_open_and_parked_rows_due,
     a_retried_row_that_was_ever_doubtful_is_looked_up_first,
     a_discarded_row_is_given_up_for_good,
+    follow_ups_are_given_up_with_their_ticket,
     operators_cannot_touch_a_row_that_is_leased_or_settled,
     erasing_takes_what_callers_said_and_leaves_the_rest,
     erasing_takes_the_oldest_first_and_no_more_than_its_limit,
@@ -57,6 +58,25 @@ async fn a_discarded_row_is_given_up_for_good(store: &mut Store) {
     }
     assert_eq!(store.claim(claim(1000, lease(2, 1100))).await, []);
     assert_eq!(store.outbox.next_due().await.unwrap(), None);
+}
+
+async fn follow_ups_are_given_up_with_their_ticket(store: &mut Store) {
+    let ticket = store.row_in(State::Parked).await.reference;
+    let stranger = store.row_in(State::Parked).await.reference;
+    let first = store.record(followup_of(&ticket), None, at(20)).await;
+    let second = store.record(followup_of(&ticket), None, at(21)).await;
+    let others = store.record(followup_of(&stranger), None, at(22)).await;
+    assert!(store.outbox.discard(&first.reference, at(30)).await.unwrap());
+    assert_eq!(store.entry(&ticket).await.state, State::Parked, "not the other way round");
+
+    assert!(store.outbox.discard(&ticket, at(31)).await.unwrap());
+    assert!(!store.outbox.discard(&ticket, at(32)).await.unwrap());
+    for (before, settled_at) in [(first, at(30)), (second, at(31))] {
+        let settled_at = Some(settled_at);
+        let expected = Entry { state: State::Discarded, settled_at, ..before };
+        assert_eq!(store.entry(&expected.reference).await, expected);
+    }
+    assert_eq!(store.entry(&others.reference).await, others);
 }
 
 async fn operators_cannot_touch_a_row_that_is_leased_or_settled(store: &mut Store) {

@@ -7,7 +7,10 @@
 use deadpool_postgres::Client;
 use jiff::Timestamp;
 
-use super::rows::{Result, Values, entry, execute, query};
+use super::{
+    rows::entry,
+    statements::{Result, Values, execute, execute_both, query},
+};
 use crate::{
     outbox::{Claim, Entry, Settlement, row},
     ticket::Reference,
@@ -60,8 +63,11 @@ const DELIVER: &str = "
 // A statement of its own, after the delivery: only so does it see follow-ups recorded while the
 // delivery waited for them.
 const TELL_FOLLOWUPS: &str = "
-    UPDATE outbox SET parent_ticket = $2
-    WHERE parent = $1 AND parent IS NOT NULL AND parent_ticket IS NULL";
+    UPDATE outbox AS followup SET parent_ticket = ticket.glpi_id
+    FROM outbox AS ticket
+    WHERE ticket.reference = $1 AND ticket.state = 'delivered'
+        AND followup.parent = $1 AND followup.parent IS NOT NULL
+        AND followup.parent_ticket IS NULL";
 
 const SEND_LATER: &str = "
     UPDATE outbox SET state = 'waiting', due_at = $3, reason = $4,
@@ -150,7 +156,7 @@ pub(super) async fn begin_send(
 
 /// Records how the work ended; `false`: the lease was no longer ours.
 pub(super) async fn settle(
-    client: &mut Client,
+    client: &Client,
     reference: &Reference,
     token: i64,
     settlement: Settlement,
@@ -159,7 +165,8 @@ pub(super) async fn settle(
     let (name, now) = (reference.as_str(), now.as_millisecond());
     let changed = match settlement {
         Settlement::Delivered { glpi_id } => {
-            return deliver(client, name, token, i64::from(glpi_id), now).await;
+            let delivery: Values<'_> = &[&name, &token, &i64::from(glpi_id), &now];
+            execute_both(client, (DELIVER, delivery), (TELL_FOLLOWUPS, &[&name])).await?
         }
         Settlement::Retry { due, reason } => {
             let (due, reason) = (due.as_millisecond(), row::storable(&reason));
@@ -181,26 +188,6 @@ pub(super) async fn settle(
         }
         Settlement::Released => execute(client, RELEASE, &[&name, &token, &now]).await?,
     };
-    Ok(changed == 1)
-}
-
-/// The one operation of two statements. If this future is dropped in the middle, the transaction
-/// is rolled back before the connection is used again.
-async fn deliver(
-    client: &mut Client,
-    reference: &str,
-    token: i64,
-    glpi_id: i64,
-    now: i64,
-) -> Result<bool> {
-    let deliver = client.prepare_cached(DELIVER).await?;
-    let tell_followups = client.prepare_cached(TELL_FOLLOWUPS).await?;
-    let transaction = client.transaction().await?;
-    let changed = transaction.execute(&deliver, &[&reference, &token, &glpi_id, &now]).await?;
-    if changed == 1 {
-        transaction.execute(&tell_followups, &[&reference, &glpi_id]).await?;
-    }
-    transaction.commit().await?;
     Ok(changed == 1)
 }
 

@@ -1,18 +1,14 @@
-//! Rows in PostgreSQL: recorded, read, and handled by operators. Every statement is a transaction
-//! of its own, so that a connection is never given back in the middle of one.
-
-use std::error::Error;
+//! Rows in PostgreSQL: recorded, read, and handled by operators.
 
 use deadpool_postgres::Client;
 use jiff::Timestamp;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
 
+use super::statements::{Result, Values, execute, execute_both, query, query_opt};
 use crate::{
     outbox::{Draft, Entry, Filter, Inserted, Key, Lease, State, Stats, row},
     ticket::Reference,
 };
-
-pub(super) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How often a passed key may be taken over by somebody else in between.
 const MOST_TAKEOVERS: usize = 5;
@@ -69,17 +65,18 @@ const RETRY: &str = "
         due_at = $2, settled_at = NULL
     WHERE reference = $1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
-// With its follow-ups: without their ticket they could never be delivered.
 const DISCARD: &str = "
-    WITH given_up AS (
-        UPDATE outbox SET state = 'discarded', settled_at = $2
-        WHERE reference = $1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL
-        RETURNING reference),
-    followups AS (
-        UPDATE outbox SET state = 'discarded', settled_at = $2
-        WHERE parent IN (SELECT reference FROM given_up)
-            AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL)
-    SELECT reference FROM given_up";
+    UPDATE outbox SET state = 'discarded', settled_at = $2
+    WHERE reference = $1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
+
+// Without their ticket they could never be delivered. Until it is, they have no `parent_ticket`.
+const DISCARD_FOLLOWUPS: &str = "
+    UPDATE outbox AS followup SET state = 'discarded', settled_at = $2
+    FROM outbox AS ticket
+    WHERE ticket.reference = $1 AND ticket.state = 'discarded' AND ticket.settled_at = $2
+        AND followup.parent = $1 AND followup.parent IS NOT NULL
+        AND followup.parent_ticket IS NULL
+        AND followup.state IN ('waiting', 'in_doubt', 'parked') AND followup.lease_until IS NULL";
 
 const ERASE: &str = "
     WITH old AS MATERIALIZED (
@@ -136,7 +133,7 @@ async fn try_insert(
     work: &str,
 ) -> Result<Option<Option<u32>>> {
     let now = entry.accepted_at;
-    let values: [&(dyn ToSql + Sync); 13] = [
+    let values: Values<'_> = &[
         &entry.reference.as_str(),
         &entry.client,
         &key.map(|key| key.digest.as_slice()),
@@ -151,7 +148,7 @@ async fn try_insert(
         &now.as_millisecond(),
         &entry.last_send_at.map(Timestamp::as_millisecond),
     ];
-    let Some(row) = query_opt(client, INSERT, &values).await? else { return Ok(None) };
+    let Some(row) = query_opt(client, INSERT, values).await? else { return Ok(None) };
     Ok(Some(small_or_none(&row, "parent_ticket")?))
 }
 
@@ -221,13 +218,15 @@ pub(super) async fn retry(client: &Client, reference: &Reference, now: Timestamp
     Ok(changed == 1)
 }
 
-/// Gives a row up; see [`Outbox::discard`](crate::outbox::Outbox::discard).
+/// Gives a row up, and its follow-ups with it; see
+/// [`Outbox::discard`](crate::outbox::Outbox::discard).
 pub(super) async fn discard(
     client: &Client,
     reference: &Reference,
     now: Timestamp,
 ) -> Result<bool> {
-    let changed = execute(client, DISCARD, &[&reference.as_str(), &now.as_millisecond()]).await?;
+    let values: Values<'_> = &[&reference.as_str(), &now.as_millisecond()];
+    let changed = execute_both(client, (DISCARD, values), (DISCARD_FOLLOWUPS, values)).await?;
     Ok(changed == 1)
 }
 
@@ -238,29 +237,6 @@ pub(super) async fn erase_settled_before(
     limit: u32,
 ) -> Result<u64> {
     execute(client, ERASE, &[&before.as_millisecond(), &i64::from(limit)]).await
-}
-
-/// Values of a statement.
-pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
-
-/// Runs a cached statement; returns how many rows it changed.
-pub(super) async fn execute(client: &Client, statement: &str, values: Values<'_>) -> Result<u64> {
-    let statement = client.prepare_cached(statement).await?;
-    Ok(client.execute(&statement, values).await?)
-}
-
-pub(super) async fn query(
-    client: &Client,
-    statement: &str,
-    values: Values<'_>,
-) -> Result<Vec<Row>> {
-    let statement = client.prepare_cached(statement).await?;
-    Ok(client.query(&statement, values).await?)
-}
-
-async fn query_opt(client: &Client, statement: &str, values: Values<'_>) -> Result<Option<Row>> {
-    let statement = client.prepare_cached(statement).await?;
-    Ok(client.query_opt(&statement, values).await?)
 }
 
 /// A row as read. What was to be written may be unreadable: then it is `None`.

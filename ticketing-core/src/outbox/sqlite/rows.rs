@@ -67,10 +67,11 @@ const DISCARD: &str = "
     UPDATE outbox SET state = 'discarded', settled_at = ?2
     WHERE reference = ?1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
-// Without their ticket they could never be delivered.
-const DISCARD_FOLLOWUPS: &str = "
+// Without their ticket they could never be delivered. Until it is, they have no `parent_ticket`.
+pub(super) const DISCARD_FOLLOWUPS: &str = "
     UPDATE outbox SET state = 'discarded', settled_at = ?2
-    WHERE parent = ?1 AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
+    WHERE parent = ?1 AND parent IS NOT NULL AND parent_ticket IS NULL
+        AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
 pub(super) const ERASE: &str = "
     UPDATE outbox SET work = NULL WHERE id IN (
@@ -189,18 +190,19 @@ pub(crate) fn retry(
     execute_on_one(connection, RETRY, params![reference.as_str(), now.as_millisecond()])
 }
 
-/// Gives a row up; see [`Outbox::discard`](crate::outbox::Outbox::discard).
+/// Gives a row up, and its follow-ups with it; see
+/// [`Outbox::discard`](crate::outbox::Outbox::discard).
 pub(crate) fn discard(
     connection: &Connection,
     reference: &Reference,
     now: Timestamp,
 ) -> Result<bool> {
     let values = params![reference.as_str(), now.as_millisecond()];
-    let ours = execute_on_one(connection, DISCARD, values)?;
-    if ours {
+    let discarded = execute_on_one(connection, DISCARD, values)?;
+    if discarded {
         execute(connection, DISCARD_FOLLOWUPS, values)?;
     }
-    Ok(ours)
+    Ok(discarded)
 }
 
 /// Erases what callers said from settled rows; returns from how many.
