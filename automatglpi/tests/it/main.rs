@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod apart;
+mod bench;
 mod call;
 mod check;
 mod config;

@@ -142,15 +142,14 @@ mod tests {
     #[test]
     fn addresses_are_read_from_what_each_process_says() {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let server = "ready: grpc://127.0.0.1:4";
-        assert_eq!(address(server, "grpc://").unwrap(), at(4));
-        let gateway = "ready: http://127.0.0.1:5 admin http://127.0.0.1:6";
-        assert_eq!(address(gateway, "ready: http://").unwrap(), at(5));
-        assert_eq!(address(gateway, "admin http://").unwrap(), at(6));
-        let sandbox =
-            "ready: a GLPI in memory at http://127.0.0.1:7 (its tickets: http://127.0.0.1:7/)";
-        assert_eq!(address(sandbox, "memory at http://").unwrap(), at(7));
-        assert!(address("ready: soon", "grpc://").is_err());
+        let server = "ready: grpc 127.0.0.1:4";
+        assert_eq!(address(server, "grpc ").unwrap(), at(4));
+        let gateway = "ready: http 127.0.0.1:5, admin 127.0.0.1:6";
+        assert_eq!(address(gateway, "http ").unwrap(), at(5));
+        assert_eq!(address(gateway, "admin ").unwrap(), at(6));
+        let sandbox = "ready: glpi 127.0.0.1:7, a GLPI in memory; its tickets: http://127.0.0.1:7/";
+        assert_eq!(address(sandbox, "glpi ").unwrap(), at(7));
+        assert!(address("ready: soon", "grpc ").is_err());
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl Sandbox {
         let arguments =
             ["--listen", ANY_PORT, "--app-token", APP_TOKEN, "--user-token", USER_TOKEN];
         let mut process = Process::start("sandbox", &arguments, &[], directory)?;
-        let address = address(&process.ready_line().await?, "memory at http://")?;
+        let address = address(&process.ready_line().await?, "glpi ")?;
         let http = http_client()?;
         Ok(Self { process, http, url: format!("http://{address}") })
     }
@@ -217,7 +217,7 @@ impl Sandbox {
 impl Server {
     async fn start(settings: &[(Setting, String)], directory: &Path) -> anyhow::Result<Self> {
         let mut process = Process::start("server", &[], settings, directory)?;
-        let address = address(&process.ready_line().await?, "grpc://")?;
+        let address = address(&process.ready_line().await?, "grpc ")?;
         let channel = Endpoint::from_shared(format!("http://{address}"))?
             .tcp_nodelay(true)
             .timeout(ANSWER_WITHIN)
@@ -252,7 +252,7 @@ impl Gateway {
         ];
         let mut process = Process::start("gateway", &[], &settings, directory)?;
         let line = process.ready_line().await?;
-        let (listen, admin) = (address(&line, "ready: http://")?, address(&line, "admin http://")?);
+        let (listen, admin) = (address(&line, "http ")?, address(&line, "admin ")?);
         let http = http_client()?;
         let readiness = format!("http://{admin}/readyz");
         loop {
