@@ -1,6 +1,6 @@
 //! The real binary as a child process.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use glpi_sandbox::Sandbox;
 use tokio::{
@@ -22,14 +22,19 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(sandbox: &Sandbox, store: &str) -> Self {
-        let (process, address, log) = spawn(sandbox, store).await;
+        Self::start_in(Path::new("."), sandbox, store).await
+    }
+
+    /// Starts it in that working directory.
+    pub(crate) async fn start_in(directory: &Path, sandbox: &Sandbox, store: &str) -> Self {
+        let (process, address, log) = spawn(directory, sandbox, store).await;
         Self { process, address: watch::Sender::new(address), log }
     }
 
     /// SIGKILL, then a new process on the same store.
     pub(crate) async fn kill_and_restart(&mut self, sandbox: &Sandbox, store: &str) {
         self.process.kill().await.unwrap();
-        let (process, address, log) = spawn(sandbox, store).await;
+        let (process, address, log) = spawn(Path::new("."), sandbox, store).await;
         self.process = process;
         self.log = log;
         self.address.send_replace(address);
@@ -49,8 +54,13 @@ impl Server {
 }
 
 /// Starts it and waits until it says where it listens.
-async fn spawn(sandbox: &Sandbox, store: &str) -> (Child, String, watch::Receiver<String>) {
+async fn spawn(
+    directory: &Path,
+    sandbox: &Sandbox,
+    store: &str,
+) -> (Child, String, watch::Receiver<String>) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_grpc-server"))
+        .current_dir(directory)
         .env_clear()
         .envs(settings(sandbox, store))
         .stderr(Stdio::piped())

@@ -8,11 +8,18 @@ use std::{
     },
 };
 
-use ticketing_proto::v1::{GetTicketRequest, Outcome, get_ticket_request::By};
+use glpi_sandbox::{Options, Sandbox};
+use ticketing_proto::v1::{
+    GetTicketRequest, Outcome, get_ticket_request::By,
+    ticketing_service_client::TicketingServiceClient,
+};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::world::{World, call, postgres, psql};
+use crate::{
+    process::Server,
+    world::{World, call, postgres, psql},
+};
 
 const CUT_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -95,4 +102,20 @@ async fn connections_cut_in_mid_commit_lose_and_double_nothing() {
         }
     }
     assert_eq!(world.sandbox.tickets().len(), 320);
+}
+
+/// SQLite keeps `:memory:` and some URIs in memory, where an acknowledgement is worth nothing.
+#[tokio::test]
+async fn a_store_named_like_memory_is_a_file_all_the_same() {
+    for name in [":memory:", "file:outbox?mode=memory"] {
+        let directory = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let store = format!("sqlite:{name}");
+        let server = Server::start_in(directory.path(), &sandbox, &store).await;
+        let url = format!("http://{}", *server.address.borrow());
+        let mut client = TicketingServiceClient::connect(url).await.unwrap();
+        client.create_ticket(call("k", "panne")).await.unwrap();
+        let written = std::fs::read(directory.path().join(name)).unwrap();
+        assert!(written.starts_with(b"SQLite format 3"), "{name}");
+    }
 }
