@@ -19,7 +19,7 @@ use crate::{
         Claim, Draft, Entry, Filter, Inserted, Key, Lease, Settlement, State, Work,
         sqlite::{leases, rows},
     },
-    ticket::{CallContext, Caller, NewTicket, Reference},
+    ticket::{NewTicket, Reference},
 };
 
 mod fake_glpi;
@@ -323,21 +323,6 @@ fn draft(key: u8) -> Draft {
         key: Some(Key { digest: [key; 32], window: None }),
         fingerprint: [0; 32],
         parent: None,
-        work: Work::Ticket(NewTicket {
-            caller: Caller::default(),
-            subject: None,
-            description: "panne".into(),
-            urgency: None,
-            impact: None,
-            priority: None,
-            kind: None,
-            category: None,
-            location: None,
-            entity: None,
-            source: None,
-            call: CallContext::default(),
-            details: Vec::new(),
-            language: "fr".into(),
-        }),
+        work: Work::Ticket(NewTicket::saying("panne")),
     }
 }

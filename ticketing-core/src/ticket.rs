@@ -44,6 +44,28 @@ pub struct NewTicket {
     pub language: String,
 }
 
+impl NewTicket {
+    /// A ticket of nothing but these words; the rest is unset.
+    pub fn saying(description: impl Into<String>) -> Self {
+        Self {
+            caller: Caller::default(),
+            subject: None,
+            description: description.into(),
+            urgency: None,
+            impact: None,
+            priority: None,
+            kind: None,
+            category: None,
+            location: None,
+            entity: None,
+            source: None,
+            call: CallContext::default(),
+            details: Vec::new(),
+            language: "fr".into(),
+        }
+    }
+}
+
 /// A caller's further words on a ticket recorded earlier.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFollowup {

@@ -197,19 +197,8 @@ mod tests {
                 department: Some("R&D".into()),
                 ..Caller::default()
             },
-            subject: None,
-            description: "Imprimante bloquée\nrien ne sort <b> & 5 &lt; 6".into(),
-            urgency: None,
-            impact: None,
-            priority: None,
-            kind: None,
-            category: None,
-            location: None,
-            entity: None,
-            source: None,
-            call: CallContext::default(),
             details: vec![Detail { label: "salle".into(), value: "12\nbis".into() }],
-            language: "fr".into(),
+            ..NewTicket::saying("Imprimante bloquée\nrien ne sort <b> & 5 &lt; 6")
         }
     }
 

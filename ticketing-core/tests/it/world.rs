@@ -12,7 +12,7 @@ use ticketing_core::{
     courier::{Settings, decision::Policy},
     glpi::{self, Glpi},
     outbox::{Entry, State, sqlite::SqliteOutbox},
-    ticket::{CallContext, Caller, NewFollowup, NewTicket, Reference},
+    ticket::{Caller, NewFollowup, NewTicket, Reference},
     ticketing::{Answer, Error, Request, Ticketing},
 };
 
@@ -158,18 +158,6 @@ pub(crate) fn request(key: Option<&str>) -> Request {
 pub(crate) fn ticket(description: &str) -> NewTicket {
     NewTicket {
         caller: Caller { name: Some("Marie Dupont".into()), ..Caller::default() },
-        subject: None,
-        description: description.into(),
-        urgency: None,
-        impact: None,
-        priority: None,
-        kind: None,
-        category: None,
-        location: None,
-        entity: None,
-        source: None,
-        call: CallContext::default(),
-        details: vec![],
-        language: "fr".into(),
+        ..NewTicket::saying(description)
     }
 }
