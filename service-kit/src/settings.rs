@@ -1,5 +1,17 @@
 //! Every setting of the product, by one name everywhere.
 
+mod access;
+mod glpi;
+mod listeners;
+mod notify;
+mod service;
+
+pub use access::*;
+pub use glpi::*;
+pub use listeners::*;
+pub use notify::*;
+pub use service::*;
+
 /// One setting: an environment variable, and a key of the configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
@@ -39,139 +51,6 @@ const fn secret(
     Setting { name, default, secret: true, meaning }
 }
 
-/// GLPI's address.
-pub const GLPI_URL: Setting =
-    plain("GLPI_URL", None, "GLPI's base URL, with or without `/apirest.php`. Required.");
-/// Token of GLPI's API client.
-pub const GLPI_APP_TOKEN: Setting =
-    secret("GLPI_APP_TOKEN", None, "App-Token of the API client in GLPI. Required.");
-/// Token of the user that owns the tickets.
-pub const GLPI_USER_TOKEN: Setting =
-    secret("GLPI_USER_TOKEN", None, "API token of the GLPI user that opens the tickets. Required.");
-/// Entity of tickets that name none.
-pub const GLPI_ENTITY: Setting = plain(
-    "GLPI_ENTITY",
-    None,
-    "Id of the entity for tickets that name none; unset: the user's own.",
-);
-/// A private certificate authority.
-pub const GLPI_CA_FILE: Setting = plain(
-    "GLPI_CA_FILE",
-    None,
-    "PEM file of a private certificate authority to trust for GLPI, besides the machine's.",
-);
-/// Requests to GLPI at once.
-pub const GLPI_MAX_IN_FLIGHT: Setting = plain(
-    "GLPI_MAX_IN_FLIGHT",
-    Some("8"),
-    "Requests to GLPI at once; a quarter of them is kept for callers on the line.",
-);
-/// Time to connect.
-pub const GLPI_CONNECT_TIMEOUT: Setting =
-    plain("GLPI_CONNECT_TIMEOUT", Some("2s"), "How long connecting to GLPI may take.");
-/// Time for a request.
-pub const GLPI_REQUEST_TIMEOUT: Setting =
-    plain("GLPI_REQUEST_TIMEOUT", Some("10s"), "How long one request to GLPI may take.");
-/// Time GLPI may go on without its client.
-pub const GLPI_SLOWEST_REQUEST: Setting = plain(
-    "GLPI_SLOWEST_REQUEST",
-    Some("60s"),
-    "How long GLPI may go on with a request whose client has left; waited before a doubtful ticket is looked up. Set it above PHP's `max_execution_time`.",
-);
-/// Address of the web gateway.
-pub const AUTOMATGLPI_HTTP_LISTEN: Setting = plain(
-    "AUTOMATGLPI_HTTP_LISTEN",
-    Some("127.0.0.1:8080"),
-    "Address of the web gateway. Beyond loopback a webhook token is required.",
-);
-/// Address of the contract.
-pub const AUTOMATGLPI_GRPC_LISTEN: Setting = plain(
-    "AUTOMATGLPI_GRPC_LISTEN",
-    Some("127.0.0.1:50051"),
-    "Address of the gRPC server. Beyond loopback a gRPC token is required.",
-);
-/// Address of health and metrics.
-pub const AUTOMATGLPI_ADMIN_LISTEN: Setting = plain(
-    "AUTOMATGLPI_ADMIN_LISTEN",
-    Some("127.0.0.1:9464"),
-    "Address of `/healthz` and `/readyz`. Keep it inside.",
-);
-/// Where a gateway finds the server.
-pub const AUTOMATGLPI_GRPC_URL: Setting = plain(
-    "AUTOMATGLPI_GRPC_URL",
-    Some("http://127.0.0.1:50051"),
-    "Where a gateway of its own, and `automatglpi outbox`, find the gRPC server.",
-);
-/// Token of the web gateway.
-pub const AUTOMATGLPI_WEBHOOK_TOKEN: Setting = secret(
-    "AUTOMATGLPI_WEBHOOK_TOKEN",
-    None,
-    "Bearer token that callers of the web gateway must send.",
-);
-/// Token of the gRPC server.
-pub const AUTOMATGLPI_GRPC_TOKEN: Setting = secret(
-    "AUTOMATGLPI_GRPC_TOKEN",
-    None,
-    "Bearer token that clients of the gRPC server must send; the gateway sends it too.",
-);
-/// Where requests are recorded.
-pub const AUTOMATGLPI_STORE: Setting = secret(
-    "AUTOMATGLPI_STORE",
-    Some("sqlite:automatglpi.db"),
-    "Where requests are recorded: `sqlite:PATH` or `postgres://…` (may hold a password).",
-);
-/// How long a caller waits.
-pub const AUTOMATGLPI_ANSWER_WITHIN: Setting = plain(
-    "AUTOMATGLPI_ANSWER_WITHIN",
-    Some("4s"),
-    "How long a caller waits for GLPI before hearing that the request is recorded.",
-);
-/// Language of callers and tickets.
-pub const AUTOMATGLPI_LANGUAGE: Setting = plain(
-    "AUTOMATGLPI_LANGUAGE",
-    Some("fr"),
-    "Language (BCP 47) of answers to requests that name none, and of the labels in tickets.",
-);
-/// How long a request is tried.
-pub const AUTOMATGLPI_MAX_AGE: Setting = plain(
-    "AUTOMATGLPI_MAX_AGE",
-    None,
-    "How long a request is tried before it is parked for an operator; unset: for ever.",
-);
-/// How long personal data is kept.
-pub const AUTOMATGLPI_RETENTION: Setting = plain(
-    "AUTOMATGLPI_RETENTION",
-    Some("30d"),
-    "How long what callers said is kept after delivery.",
-);
-/// Log filter.
-pub const AUTOMATGLPI_LOG: Setting = plain(
-    "AUTOMATGLPI_LOG",
-    Some("info"),
-    "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,ticketing_core=debug`.",
-);
-/// Log format.
-pub const AUTOMATGLPI_LOG_FORMAT: Setting =
-    plain("AUTOMATGLPI_LOG_FORMAT", Some("text"), "`text` or `json`.");
-/// Patience at shutdown.
-pub const AUTOMATGLPI_SHUTDOWN_WITHIN: Setting = plain(
-    "AUTOMATGLPI_SHUTDOWN_WITHIN",
-    Some("10s"),
-    "How long calls under way may take at shutdown.",
-);
-/// Names of webhook fields.
-pub const AUTOMATGLPI_FIELDS: Setting = plain(
-    "AUTOMATGLPI_FIELDS",
-    None,
-    "Further names of webhook fields, such as `nom=caller_name,service=department`.",
-);
-/// The configuration file.
-pub const AUTOMATGLPI_CONFIG: Setting = plain(
-    "AUTOMATGLPI_CONFIG",
-    None,
-    "A TOML file with settings, below the environment. Only in the environment.",
-);
-
 /// All settings, in the order of the documentation.
 pub const ALL: &[Setting] = &[
     GLPI_URL,
@@ -179,6 +58,7 @@ pub const ALL: &[Setting] = &[
     GLPI_USER_TOKEN,
     GLPI_ENTITY,
     GLPI_CA_FILE,
+    GLPI_TLS_VERIFY,
     GLPI_MAX_IN_FLIGHT,
     GLPI_CONNECT_TIMEOUT,
     GLPI_REQUEST_TIMEOUT,
@@ -186,17 +66,49 @@ pub const ALL: &[Setting] = &[
     AUTOMATGLPI_HTTP_LISTEN,
     AUTOMATGLPI_GRPC_LISTEN,
     AUTOMATGLPI_ADMIN_LISTEN,
+    AUTOMATGLPI_SERVER_ADMIN_LISTEN,
     AUTOMATGLPI_GRPC_URL,
+    AUTOMATGLPI_HTTP_TLS_CERT_FILE,
+    AUTOMATGLPI_HTTP_TLS_KEY_FILE,
+    AUTOMATGLPI_GRPC_TLS_CERT_FILE,
+    AUTOMATGLPI_GRPC_TLS_KEY_FILE,
+    AUTOMATGLPI_GRPC_CLIENT_CA_FILE,
+    AUTOMATGLPI_GRPC_CLIENT_CERTIFICATES,
+    AUTOMATGLPI_GRPC_CA_FILE,
+    AUTOMATGLPI_GRPC_REFLECTION,
+    AUTOMATGLPI_GRPC_HEALTH,
     AUTOMATGLPI_WEBHOOK_TOKEN,
     AUTOMATGLPI_GRPC_TOKEN,
+    AUTOMATGLPI_CLIENTS,
+    AUTOMATGLPI_ALLOW_FROM,
+    AUTOMATGLPI_TRUSTED_PROXIES,
+    AUTOMATGLPI_CLIENT_RATE,
+    AUTOMATGLPI_SOURCE_RATE,
+    AUTOMATGLPI_MAX_CALLS,
+    AUTOMATGLPI_MAX_CONNECTIONS,
+    AUTOMATGLPI_MAX_BACKLOG,
     AUTOMATGLPI_STORE,
     AUTOMATGLPI_ANSWER_WITHIN,
     AUTOMATGLPI_LANGUAGE,
     AUTOMATGLPI_MAX_AGE,
     AUTOMATGLPI_RETENTION,
+    AUTOMATGLPI_PARKED_RETENTION,
     AUTOMATGLPI_LOG,
     AUTOMATGLPI_LOG_FORMAT,
+    AUTOMATGLPI_OTLP_URL,
     AUTOMATGLPI_SHUTDOWN_WITHIN,
     AUTOMATGLPI_FIELDS,
     AUTOMATGLPI_CONFIG,
+    AUTOMATGLPI_NOTIFY,
+    AUTOMATGLPI_NOTIFY_CREATED,
+    AUTOMATGLPI_NOTIFY_UNREACHABLE_AFTER,
+    AUTOMATGLPI_NOTIFY_BACKLOG,
+    AUTOMATGLPI_NOTIFY_ALLOW,
+    AUTOMATGLPI_SLACK_WEBHOOK_URL,
+    AUTOMATGLPI_TEAMS_WEBHOOK_URL,
+    AUTOMATGLPI_NOTIFY_WEBHOOK_URL,
+    AUTOMATGLPI_NOTIFY_WEBHOOK_SECRET,
+    AUTOMATGLPI_SMTP_URL,
+    AUTOMATGLPI_MAIL_FROM,
+    AUTOMATGLPI_MAIL_TO,
 ];
