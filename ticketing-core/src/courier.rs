@@ -269,7 +269,9 @@ impl Courier {
     async fn settle(&self, entry: Entry, settlement: Settlement) -> Entry {
         let Some(lease) = entry.lease else { return entry };
         let (outbox, now) = (&self.outbox, self.clock.now());
-        let settled = outbox.settle(&entry.reference, lease.token, settlement.clone(), now).await;
+        let notices = Vec::new();
+        let settled =
+            outbox.settle(&entry.reference, lease.token, settlement.clone(), notices, now).await;
         match settled {
             Ok(true) => after(entry, settlement, now),
             Ok(false) => {

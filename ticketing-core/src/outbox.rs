@@ -32,9 +32,12 @@ use crate::ticket::{NewFollowup, NewTicket, Reference};
 
 #[cfg(test)]
 mod conformance;
+pub mod notices;
 pub mod postgres;
 mod row;
 pub mod sqlite;
+
+pub use notices::{Alarm, Notice, NoticeDraft, NoticeOutcome};
 
 /// What is to be written to GLPI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,8 +325,8 @@ pub trait Outbox: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Records how the work ended and ends the lease. `false`: the lease was no longer ours and
-    /// nothing was changed.
+    /// Records how the work ended and ends the lease; with it, what people are told of that.
+    /// `false`: the lease was no longer ours and nothing was changed.
     ///
     /// [`Settlement::Retry`] on a row that was never in doubt forgets its send times.
     async fn settle(
@@ -331,6 +334,7 @@ pub trait Outbox: Debug + Send + Sync + 'static {
         reference: &Reference,
         token: i64,
         settlement: Settlement,
+        notices: Vec<NoticeDraft>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -357,9 +361,50 @@ pub trait Outbox: Debug + Send + Sync + 'static {
     /// follow-ups in these states. `false` as in `retry`.
     async fn discard(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Erases what callers said from at most `limit` rows DELIVERED or DISCARDED before `before`;
-    /// returns how many. References, digests and GLPI's numbers stay.
+    /// Erases what callers said from at most `limit` rows DELIVERED or DISCARDED before `before`,
+    /// and deletes as many notices settled before; returns how many of both. References, digests
+    /// and GLPI's numbers stay.
     async fn erase_settled_before(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
+    /// Raises an alarm, and with it records what people are told. `true` for the one of all
+    /// replicas that raised it; `false`: it stood already and nothing was recorded.
+    async fn raise_alarm(
+        &self,
+        name: &str,
+        notices: Vec<NoticeDraft>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends an alarm, and with it records what people are told. `true` for the one of all replicas
+    /// that ended it; `false`: it did not stand and nothing was recorded.
+    async fn clear_alarm(
+        &self,
+        name: &str,
+        notices: Vec<NoticeDraft>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Alarms that stand, by name; they outlive a restart.
+    async fn alarms(&self) -> Result<Vec<Alarm>, StoreError>;
+
+    /// Takes notices to be sent: first those whose lease has expired (`interrupted`), then those
+    /// that are due, the earliest first (`attempts` + 1).
+    async fn claim_notices(
+        &self,
+        now: Timestamp,
+        lease: Lease,
+        limit: u32,
+    ) -> Result<Vec<Notice>, StoreError>;
+
+    /// Records how the sending of a notice ended and ends its lease. `false`: the lease was no
+    /// longer ours and nothing was changed.
+    async fn settle_notice(
+        &self,
+        id: i64,
+        token: i64,
+        outcome: NoticeOutcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Treats every lease as expired: at start, by a store that knows that it has no other owner.
     /// Others do nothing.

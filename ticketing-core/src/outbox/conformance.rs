@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::{
-    Claim, Draft, Entry, Inserted, Key, Lease, Outbox, Settlement, State, Work,
+    Claim, Draft, Entry, Inserted, Key, Lease, NoticeDraft, Outbox, Settlement, State, Work,
     postgres::PostgresOutbox, sqlite::SqliteOutbox,
 };
 use crate::ticket::{CallContext, Caller, Detail, NewFollowup, NewTicket, Reference};
@@ -37,6 +37,7 @@ macro_rules! on_every_store {
 
 mod concurrency;
 mod leasing;
+mod notices;
 mod operators;
 mod recording;
 mod replicas;
@@ -148,7 +149,7 @@ impl Store {
     }
 
     async fn settle(&self, reference: &Reference, token: i64, how: Settlement, now: Timestamp) {
-        assert!(self.outbox.settle(reference, token, how, now).await.unwrap());
+        assert!(self.outbox.settle(reference, token, how, Vec::new(), now).await.unwrap());
     }
 
     /// A row recorded at 0 s, brought to that state by 10 s, without a lease unless it needs one:

@@ -1,7 +1,7 @@
 //! The outbox in PostgreSQL: several replicas of the service on one database.
 //!
 //! - `server` makes connections, and refuses a server that may lose what it has committed.
-//! - `rows` and `leases` are the operations, mostly one of the `statements` each.
+//! - `rows`, `leases` and `notices` are the operations, mostly one of the `statements` each.
 //! - `wakeups` tells replicas of one another's rows.
 
 use std::{sync::Arc, time::Duration};
@@ -13,12 +13,13 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Claim, Draft, Entry, Filter, Inserted, Lease, Outbox, Settlement, Stats, StoreError,
-    row::unavailable,
+    Alarm, Claim, Draft, Entry, Filter, Inserted, Lease, Notice, NoticeDraft, NoticeOutcome,
+    Outbox, Settlement, Stats, StoreError, row::unavailable,
 };
 use crate::ticket::Reference;
 
 mod leases;
+mod notices;
 mod rows;
 mod server;
 mod statements;
@@ -124,11 +125,18 @@ impl Outbox for PostgresOutbox {
         reference: &Reference,
         token: i64,
         settlement: Settlement,
+        told: Vec<NoticeDraft>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (pool, reference) = (self.pool.clone(), reference.clone());
         let settling = async move {
-            leases::settle(&pool.get().await?, &reference, token, settlement, now).await
+            let mut client = pool.get().await?;
+            if told.is_empty() {
+                leases::settle(&client, &reference, token, settlement, now).await
+            } else {
+                leases::settle_and_tell(&mut client, &reference, token, settlement, &told, now)
+                    .await
+            }
         };
         self.apart(settling).await
     }
@@ -175,9 +183,65 @@ impl Outbox for PostgresOutbox {
 
     async fn erase_settled_before(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let pool = self.pool.clone();
-        let erasing =
-            async move { rows::erase_settled_before(&pool.get().await?, before, limit).await };
+        let erasing = async move {
+            let client = pool.get().await?;
+            let erased = rows::erase_settled_before(&client, before, limit).await?;
+            Ok(erased + notices::delete_settled_before(&client, before, limit).await?)
+        };
         self.apart(erasing).await
+    }
+
+    async fn raise_alarm(
+        &self,
+        name: &str,
+        told: Vec<NoticeDraft>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (pool, name) = (self.pool.clone(), name.to_owned());
+        let raising =
+            async move { notices::raise_alarm(&mut pool.get().await?, &name, &told, now).await };
+        self.apart(raising).await
+    }
+
+    async fn clear_alarm(
+        &self,
+        name: &str,
+        told: Vec<NoticeDraft>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (pool, name) = (self.pool.clone(), name.to_owned());
+        let clearing =
+            async move { notices::clear_alarm(&mut pool.get().await?, &name, &told, now).await };
+        self.apart(clearing).await
+    }
+
+    async fn alarms(&self) -> Result<Vec<Alarm>, StoreError> {
+        let pool = self.pool.clone();
+        self.apart(async move { notices::alarms(&pool.get().await?).await }).await
+    }
+
+    async fn claim_notices(
+        &self,
+        now: Timestamp,
+        lease: Lease,
+        limit: u32,
+    ) -> Result<Vec<Notice>, StoreError> {
+        let pool = self.pool.clone();
+        self.apart(async move { notices::claim(&pool.get().await?, now, lease, limit).await }).await
+    }
+
+    async fn settle_notice(
+        &self,
+        id: i64,
+        token: i64,
+        outcome: NoticeOutcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let pool = self.pool.clone();
+        self.apart(
+            async move { notices::settle(&pool.get().await?, id, token, outcome, now).await },
+        )
+        .await
     }
 
     /// Does nothing: other replicas may be alive and hold leases.

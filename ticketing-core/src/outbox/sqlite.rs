@@ -3,16 +3,17 @@
 //! - `file` opens it so that a commit is on disk, and keeps other processes out.
 //! - `writer` is the one thread that writes, many operations to a transaction.
 //! - `reader` reads beside it.
-//! - `rows` and `leases` are the operations, one SQL statement each.
+//! - `rows`, `leases` and `notices` are the operations, mostly one SQL statement each.
 
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rusqlite::Connection;
 
 use super::{
-    Claim, Draft, Entry, Filter, Inserted, Lease, Outbox, Settlement, Stats, StoreError,
-    row::unavailable,
+    Alarm, Claim, Draft, Entry, Filter, Inserted, Lease, Notice, NoticeDraft, NoticeOutcome,
+    Outbox, Settlement, Stats, StoreError, row::unavailable,
 };
 use crate::ticket::Reference;
 
@@ -20,6 +21,7 @@ use crate::ticket::Reference;
 mod durability;
 mod file;
 pub(crate) mod leases;
+mod notices;
 mod reader;
 pub(crate) mod rows;
 mod writer;
@@ -91,12 +93,18 @@ impl Outbox for SqliteOutbox {
         reference: &Reference,
         token: i64,
         settlement: Settlement,
+        told: Vec<NoticeDraft>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let reference = reference.clone();
-        self.writer
-            .run(move |connection| leases::settle(connection, &reference, token, settlement, now))
-            .await
+        let settle = move |connection: &Connection| {
+            let settled = leases::settle(connection, &reference, token, settlement, now)?;
+            if settled {
+                notices::record(connection, &told, now)?;
+            }
+            Ok(settled)
+        };
+        self.writer.run(settle).await
     }
 
     async fn find(&self, reference: &Reference) -> Result<Option<Entry>, StoreError> {
@@ -133,19 +141,69 @@ impl Outbox for SqliteOutbox {
 
     /// Also empties the log right afterwards, where the erased words would live on.
     async fn erase_settled_before(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let erased = self
-            .writer
-            .run(move |connection| rows::erase_settled_before(connection, before, limit))
-            .await?;
+        let erase = move |connection: &Connection| {
+            let erased = rows::erase_settled_before(connection, before, limit)?;
+            Ok(erased + notices::delete_settled_before(connection, before, limit)?)
+        };
+        let erased = self.writer.run(erase).await?;
         if erased > 0 {
             self.writer.write_out().await?;
         }
         Ok(erased)
     }
 
+    async fn raise_alarm(
+        &self,
+        name: &str,
+        told: Vec<NoticeDraft>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer.run(move |connection| notices::raise_alarm(connection, &name, &told, now)).await
+    }
+
+    async fn clear_alarm(
+        &self,
+        name: &str,
+        told: Vec<NoticeDraft>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer.run(move |connection| notices::clear_alarm(connection, &name, &told, now)).await
+    }
+
+    async fn alarms(&self) -> Result<Vec<Alarm>, StoreError> {
+        self.reader.read(notices::alarms).await
+    }
+
+    async fn claim_notices(
+        &self,
+        now: Timestamp,
+        lease: Lease,
+        limit: u32,
+    ) -> Result<Vec<Notice>, StoreError> {
+        self.writer.run(move |connection| notices::claim(connection, now, lease, limit)).await
+    }
+
+    async fn settle_notice(
+        &self,
+        id: i64,
+        token: i64,
+        outcome: NoticeOutcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| notices::settle(connection, id, token, outcome, now))
+            .await
+    }
+
     /// The lock proves that whoever held a lease is dead.
     async fn expire_leases(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.writer.run(move |connection| leases::expire_leases(connection, now)).await
+        let expire = move |connection: &Connection| {
+            leases::expire_leases(connection, now)?;
+            notices::expire_leases(connection, now)
+        };
+        self.writer.run(expire).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -114,7 +114,7 @@ async fn callers_who_leave_harm_nobody(store: &mut Store) {
                 other => panic!("{other:?}"),
             };
             let delivered = Settlement::Delivered { glpi_id: 1 };
-            outbox.settle(&entry.reference, 1, delivered, at(1)).await.unwrap();
+            outbox.settle(&entry.reference, 1, delivered, Vec::new(), at(1)).await.unwrap();
         });
         for _ in 0..number % 7 {
             tokio::task::yield_now().await;

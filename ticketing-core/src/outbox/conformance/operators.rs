@@ -204,7 +204,7 @@ async fn a_ticket_is_found_by_its_number(store: &mut Store) {
     let other = number.wrapping_add(1);
     for glpi_id in [number, other] {
         let done = Settlement::Delivered { glpi_id };
-        store.outbox.settle(&followup.reference, 1, done, at(21)).await.unwrap();
+        store.outbox.settle(&followup.reference, 1, done, Vec::new(), at(21)).await.unwrap();
         assert_eq!(store.outbox.find_delivered(number).await.unwrap().as_ref(), Some(&ticket));
         assert_eq!(store.outbox.find_delivered(other).await.unwrap(), None);
     }

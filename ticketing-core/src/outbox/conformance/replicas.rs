@@ -10,7 +10,7 @@ use crate::outbox::StoreError;
 #[tokio::test]
 async fn replicas_that_start_together_migrate_once() {
     let Some(store) = Store::in_a_schema().await else { return };
-    store.tamper("DROP TABLE outbox, outbox_schema").await;
+    store.tamper("DROP TABLE outbox, outbox_schema, notice, alarm").await;
     let url = store.url();
     let mut replicas = JoinSet::new();
     for _ in 0..6 {

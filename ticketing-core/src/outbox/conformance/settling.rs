@@ -182,14 +182,21 @@ async fn a_settlement_that_does_not_fit_the_state_changes_nothing(store: &mut St
     for how in every_settlement() {
         let sending = store.row_in(State::Sending).await;
         let fits = !matches!(how, NotFound { .. } | LookupFailed { .. });
-        let done = store.outbox.settle(&sending.reference, 1, how.clone(), at(20)).await.unwrap();
+        let done = store
+            .outbox
+            .settle(&sending.reference, 1, how.clone(), Vec::new(), at(20))
+            .await
+            .unwrap();
         assert_eq!(done, fits, "{how:?} while being sent");
         assert_eq!(store.entry(&sending.reference).await == sending, !fits);
 
         let looked_up = store.row_being_looked_up().await;
         let fits = !matches!(how, Retry { .. } | Doubt { .. });
-        let done =
-            store.outbox.settle(&looked_up.reference, 2, how.clone(), at(101)).await.unwrap();
+        let done = store
+            .outbox
+            .settle(&looked_up.reference, 2, how.clone(), Vec::new(), at(101))
+            .await
+            .unwrap();
         assert_eq!(done, fits, "{how:?} while being looked up");
         assert_eq!(store.entry(&looked_up.reference).await == looked_up, !fits);
     }
@@ -202,13 +209,17 @@ async fn a_wrong_token_changes_nothing(store: &mut Store) {
     for (entry, token) in [(&sending, 0), (&looked_up, 1), (&unleased, 1), (&unleased, 0)] {
         let before = store.entry(&entry.reference).await;
         for how in every_settlement() {
-            let done = store.outbox.settle(&entry.reference, token, how, at(101)).await.unwrap();
+            let done = store
+                .outbox
+                .settle(&entry.reference, token, how, Vec::new(), at(101))
+                .await
+                .unwrap();
             assert!(!done);
         }
         assert_eq!(store.entry(&entry.reference).await, before);
     }
     for how in every_settlement() {
-        assert!(!store.outbox.settle(&Reference::draw(), 1, how, at(1)).await.unwrap());
+        assert!(!store.outbox.settle(&Reference::draw(), 1, how, Vec::new(), at(1)).await.unwrap());
     }
 }
 
@@ -218,7 +229,7 @@ async fn a_lost_lease_changes_nothing(store: &mut Store) {
     let taken = store.claim(claim(60, lease(2, 120))).await.remove(0);
     assert_eq!(taken.reference, entry.reference);
     for how in every_settlement() {
-        assert!(!store.outbox.settle(&entry.reference, 1, how, at(61)).await.unwrap());
+        assert!(!store.outbox.settle(&entry.reference, 1, how, Vec::new(), at(61)).await.unwrap());
     }
     assert!(!store.outbox.begin_send(&entry.reference, 1, at(61)).await.unwrap());
     assert_eq!(store.entry(&entry.reference).await, taken);
@@ -227,7 +238,9 @@ async fn a_lost_lease_changes_nothing(store: &mut Store) {
 async fn delivered_is_terminal(store: &mut Store) {
     let delivered = store.row_in(State::Delivered).await;
     for how in every_settlement() {
-        assert!(!store.outbox.settle(&delivered.reference, 1, how, at(20)).await.unwrap());
+        assert!(
+            !store.outbox.settle(&delivered.reference, 1, how, Vec::new(), at(20)).await.unwrap()
+        );
     }
     assert!(!store.outbox.begin_send(&delivered.reference, 1, at(20)).await.unwrap());
     assert!(!store.outbox.retry(&delivered.reference, at(20)).await.unwrap());

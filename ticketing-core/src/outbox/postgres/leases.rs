@@ -4,15 +4,16 @@
 //! The present moment is the courier's, not the server's: a lease must outlast a request by the
 //! clock skew between replicas, and that margin is in the lease.
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
 
 use super::{
+    notices,
     rows::entry,
     statements::{Result, Values, execute, execute_both, query},
 };
 use crate::{
-    outbox::{Claim, Entry, Settlement, row},
+    outbox::{Claim, Entry, NoticeDraft, Settlement, row},
     ticket::Reference,
 };
 
@@ -162,33 +163,71 @@ pub(super) async fn settle(
     settlement: Settlement,
     now: Timestamp,
 ) -> Result<bool> {
+    let changed = if let Settlement::Delivered { glpi_id } = settlement {
+        let (name, now) = (reference.as_str(), now.as_millisecond());
+        let delivery: Values<'_> = &[&name, &token, &i64::from(glpi_id), &now];
+        execute_both(client, (DELIVER, delivery), (TELL_FOLLOWUPS, &[&name])).await?
+    } else {
+        change(client, reference, token, settlement, now).await?
+    };
+    Ok(changed == 1)
+}
+
+/// Records how the work ended and what people are told of that, both or neither.
+pub(super) async fn settle_and_tell(
+    client: &mut Client,
+    reference: &Reference,
+    token: i64,
+    settlement: Settlement,
+    told: &[NoticeDraft],
+    now: Timestamp,
+) -> Result<bool> {
+    let transaction = client.transaction().await?;
+    let delivered = matches!(settlement, Settlement::Delivered { .. });
+    let changed = change(&transaction, reference, token, settlement, now).await? == 1;
+    if changed && delivered {
+        execute(&transaction, TELL_FOLLOWUPS, &[&reference.as_str()]).await?;
+    }
+    if changed {
+        notices::record(&transaction, told, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(changed)
+}
+
+/// The change to the row itself; returns how many rows it changed.
+async fn change(
+    client: &impl GenericClient,
+    reference: &Reference,
+    token: i64,
+    settlement: Settlement,
+    now: Timestamp,
+) -> Result<u64> {
     let (name, now) = (reference.as_str(), now.as_millisecond());
-    let changed = match settlement {
+    match settlement {
         Settlement::Delivered { glpi_id } => {
-            let delivery: Values<'_> = &[&name, &token, &i64::from(glpi_id), &now];
-            execute_both(client, (DELIVER, delivery), (TELL_FOLLOWUPS, &[&name])).await?
+            execute(client, DELIVER, &[&name, &token, &i64::from(glpi_id), &now]).await
         }
         Settlement::Retry { due, reason } => {
             let (due, reason) = (due.as_millisecond(), row::storable(&reason));
-            execute(client, SEND_LATER, &[&name, &token, &due, &reason]).await?
+            execute(client, SEND_LATER, &[&name, &token, &due, &reason]).await
         }
         Settlement::Doubt { due, reason } => {
             let (due, reason) = (due.as_millisecond(), row::storable(&reason));
-            execute(client, DOUBT, &[&name, &token, &due, &reason]).await?
+            execute(client, DOUBT, &[&name, &token, &due, &reason]).await
         }
         Settlement::NotFound { due } => {
-            execute(client, NOT_FOUND, &[&name, &token, &due.as_millisecond()]).await?
+            execute(client, NOT_FOUND, &[&name, &token, &due.as_millisecond()]).await
         }
         Settlement::LookupFailed { due, reason } => {
             let (due, reason) = (due.as_millisecond(), row::storable(&reason));
-            execute(client, LOOK_UP_LATER, &[&name, &token, &due, &reason]).await?
+            execute(client, LOOK_UP_LATER, &[&name, &token, &due, &reason]).await
         }
         Settlement::Parked { reason } => {
-            execute(client, PARK, &[&name, &token, &now, &row::storable(&reason)]).await?
+            execute(client, PARK, &[&name, &token, &now, &row::storable(&reason)]).await
         }
-        Settlement::Released => execute(client, RELEASE, &[&name, &token, &now]).await?,
-    };
-    Ok(changed == 1)
+        Settlement::Released => execute(client, RELEASE, &[&name, &token, &now]).await,
+    }
 }
 
 /// When the next row will be due or its lease expire.

@@ -271,7 +271,7 @@ fn moment(row: &Row, column: &str) -> Result<Option<Timestamp>> {
     Ok(row.try_get::<_, Option<i64>>(column)?.map(row::moment))
 }
 
-fn small(row: &Row, column: &str) -> Result<u32> {
+pub(super) fn small(row: &Row, column: &str) -> Result<u32> {
     Ok(u32::try_from(row.try_get::<_, i64>(column)?)?)
 }
 

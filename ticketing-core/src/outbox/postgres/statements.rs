@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, GenericClient};
 use futures_util::future;
 use tokio_postgres::{Row, types::ToSql};
 
@@ -17,7 +17,11 @@ const COMMIT: &str = "COMMIT";
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// Runs a cached statement; returns how many rows it changed.
-pub(super) async fn execute(client: &Client, statement: &str, values: Values<'_>) -> Result<u64> {
+pub(super) async fn execute(
+    client: &impl GenericClient,
+    statement: &str,
+    values: Values<'_>,
+) -> Result<u64> {
     let statement = client.prepare_cached(statement).await?;
     Ok(client.execute(&statement, values).await?)
 }
@@ -50,7 +54,7 @@ pub(super) async fn execute_both(
 }
 
 pub(super) async fn query(
-    client: &Client,
+    client: &impl GenericClient,
     statement: &str,
     values: Values<'_>,
 ) -> Result<Vec<Row>> {
@@ -59,7 +63,7 @@ pub(super) async fn query(
 }
 
 pub(super) async fn query_opt(
-    client: &Client,
+    client: &impl GenericClient,
     statement: &str,
     values: Values<'_>,
 ) -> Result<Option<Row>> {

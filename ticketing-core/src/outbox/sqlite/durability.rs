@@ -100,7 +100,7 @@ async fn whatever_is_answered_is_in_the_files() {
         let entry = record(&outbox, large_draft()).await.unwrap();
         let recorded = disk.copy();
         let delivered = Settlement::Delivered { glpi_id: number };
-        assert!(outbox.settle(&entry.reference, 1, delivered, at(1)).await.unwrap());
+        assert!(outbox.settle(&entry.reference, 1, delivered, Vec::new(), at(1)).await.unwrap());
         let settled = disk.copy();
 
         let booted = recorded.open().await;
@@ -123,7 +123,10 @@ async fn nothing_of_a_caller_is_left_in_the_files_once_erased() {
         let entry = record(&outbox, Draft { work, ..draft() }).await.unwrap();
         let delivered = Settlement::Delivered { glpi_id: number };
         assert!(
-            outbox.settle(&entry.reference, 1, delivered, at(i64::from(number))).await.unwrap()
+            outbox
+                .settle(&entry.reference, 1, delivered, Vec::new(), at(i64::from(number)))
+                .await
+                .unwrap()
         );
     }
     assert!(contains(&disk.bytes(), &name), "it is there to be erased");
@@ -221,7 +224,7 @@ async fn a_full_disk_fails_calls_and_recovers_without_a_restart() {
     acknowledged.push(record(&outbox, large_draft()).await.unwrap());
     for (number, entry) in acknowledged.iter().enumerate() {
         let delivered = Settlement::Delivered { glpi_id: u32::try_from(number + 1).unwrap() };
-        assert!(outbox.settle(&entry.reference, 1, delivered, at(1)).await.unwrap());
+        assert!(outbox.settle(&entry.reference, 1, delivered, Vec::new(), at(1)).await.unwrap());
     }
     outbox.close().await.unwrap();
 
@@ -302,12 +305,15 @@ fn the_hot_statements_read_nothing_but_their_index() {
         (rows::LIST_IN_STATE, "outbox_state"),
         (rows::OLDEST_OPEN, "outbox_state"),
         (rows::ERASE, "outbox_erasable"),
+        (notices::CLAIM_INTERRUPTED, "notice_lease"),
+        (notices::CLAIM_DUE, "notice_due"),
+        (notices::DELETE_SETTLED, "notice_settled"),
     ] {
         let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
         let steps = explained.raw_query().mapped(|row| row.get::<_, String>("detail"));
         let plan = steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n");
         assert!(plan.contains(index), "{statement}\n{plan}");
-        let whole_table = |step: &str| step == "SCAN outbox";
+        let whole_table = |step: &str| ["SCAN outbox", "SCAN notice"].contains(&step);
         assert!(!plan.lines().any(whole_table), "{statement}\n{plan}");
         assert!(!plan.contains("TEMP B-TREE FOR ORDER BY"), "{statement}\n{plan}");
     }
