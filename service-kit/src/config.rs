@@ -212,6 +212,12 @@ impl Source {
         self.problem(format!("{}{shown} ({origin}) should be {expected}", setting.name));
     }
 
+    /// Notes what is wrong with one line of a setting of many lines.
+    pub fn wrong_in(&self, setting: &Setting, line: usize, why: &str) {
+        let origin = self.values.get(setting.name).map_or("default", |value| value.origin.as_str());
+        self.problem(format!("{} ({origin}), line {line}: {why}", setting.name));
+    }
+
     /// Tells everything that was found wrong.
     pub fn finish(&self) -> Result<(), ConfigError> {
         let problems = self.problems.borrow();

@@ -1,0 +1,183 @@
+use service_kit::config::Source;
+
+use super::*;
+use crate::Surface;
+
+const NOW: &str = "2026-11-24T12:00:00Z";
+
+fn digest(secret: &str) -> String {
+    Digest::of(secret.as_bytes()).to_string()
+}
+
+/// Rules with these clients; `TOKEN(x)` in a line stands for the digest of `x`.
+fn rules(surface: Surface, lines: &str, further: &[(&str, &str)]) -> Rules {
+    let mut text = String::new();
+    for (number, part) in lines.split("TOKEN(").enumerate() {
+        let (secret, rest) = part.split_once(')').filter(|_| number > 0).unwrap_or(("", part));
+        text += &(if number > 0 { digest(secret) } else { String::new() } + rest);
+    }
+    let clients = ("AUTOMATGLPI_CLIENTS", text.as_str());
+    let pairs = further.iter().copied().chain([clients]);
+    let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let source = Source::new(environment, None).unwrap();
+    let rules = Rules::from_source(&source, surface);
+    source.finish().unwrap();
+    rules
+}
+
+fn home() -> IpAddr {
+    "192.0.2.1".parse().unwrap()
+}
+
+fn identify(door: &Door, credentials: Credentials<'_>) -> Result<String, Refusal> {
+    let caller = door.identify(&credentials, home(), NOW.parse().unwrap())?;
+    Ok(caller.name().as_str().to_owned())
+}
+
+fn token(header: &str) -> Credentials<'_> {
+    Credentials { authorization: Some(header.as_bytes()), ..Credentials::default() }
+}
+
+#[test]
+fn a_token_lets_its_client_in_and_no_other() {
+    let lines = "ivr create token=TOKEN(one) token=TOKEN(two)\n# a note\n\nconsole operate token=TOKEN(three)";
+    let door = Door::new(rules(Surface::Grpc, lines, &[("AUTOMATGLPI_GRPC_TOKEN", "own")]));
+    for (header, client) in [
+        ("Bearer one", "ivr"),
+        ("bearer two", "ivr"),
+        ("Bearer  three", "console"),
+        ("Bearer own", "grpc"),
+    ] {
+        assert_eq!(identify(&door, token(header)).as_deref(), Ok(client), "{header}");
+    }
+    for header in ["", "one", "Bearer", "Bearer ", "Bearer on", "Bearer onee", "Basic  one"] {
+        assert_eq!(identify(&door, token(header)), Err(Refusal::Credential), "{header}");
+    }
+    assert_eq!(identify(&door, Credentials::default()), Err(Refusal::Credential));
+}
+
+#[test]
+fn a_token_ends_when_its_time_is_over() {
+    let lines = "ivr create token=TOKEN(old),until=2026-11-23 token=TOKEN(new),until=2026-11-24";
+    let door = Door::new(rules(Surface::Grpc, lines, &[]));
+    assert_eq!(identify(&door, token("Bearer old")), Err(Refusal::Credential));
+    assert_eq!(identify(&door, token("Bearer new")).as_deref(), Ok("ivr"));
+}
+
+#[test]
+fn a_secret_path_is_no_token_and_a_token_no_path() {
+    let lines = "agent create path=TOKEN(p)\nivr create token=TOKEN(t)";
+    let door = Door::new(rules(Surface::Http, lines, &[]));
+    let path = |path| Credentials { path: Some(path), ..Credentials::default() };
+    assert_eq!(identify(&door, path("p")).as_deref(), Ok("agent"));
+    assert_eq!(identify(&door, path("t")), Err(Refusal::Credential));
+    assert_eq!(identify(&door, token("Bearer p")), Err(Refusal::Credential));
+}
+
+#[test]
+fn a_certificate_names_its_client_and_goes_with_no_other_ones_token() {
+    let lines = "console operate certificate=console.example.org\n\
+                 ivr create certificate=ivr.example.org token=TOKEN(t)\n\
+                 bot create token=TOKEN(b)";
+    let door = Door::new(rules(Surface::Grpc, lines, &[]));
+    let [console, ivr] = ["console.example.org", "ivr.example.org"].map(|name| [name.to_owned()]);
+    let with = |certificate, authorization: Option<&'static str>| Credentials {
+        authorization: authorization.map(str::as_bytes),
+        certificate,
+        path: None,
+    };
+    let refused = Err(Refusal::Credential);
+    assert_eq!(identify(&door, with(&console, None)).as_deref(), Ok("console"));
+    assert_eq!(identify(&door, with(&ivr, Some("Bearer t"))).as_deref(), Ok("ivr"));
+    assert_eq!(identify(&door, with(&ivr, None)), refused, "it has a token as well");
+    assert_eq!(identify(&door, with(&console, Some("Bearer t"))), refused, "another one's");
+    assert_eq!(identify(&door, with(&[], Some("Bearer t"))), refused);
+    assert_eq!(identify(&door, with(&console, Some("Bearer b"))).as_deref(), Ok("bot"));
+    assert_eq!(identify(&door, with(&console, Some("Bearer no"))), refused);
+}
+
+#[test]
+fn without_a_client_to_know_everybody_is_let_in() {
+    let open = Door::new(rules(Surface::Grpc, "agent create path=TOKEN(p)", &[]));
+    assert!(!open.asks_for_credentials(), "paths are of no use here");
+    assert_eq!(identify(&open, token("Bearer x")).as_deref(), Ok("local"));
+    let closed = Door::new(rules(Surface::Http, "agent create path=TOKEN(p)", &[]));
+    assert!(closed.asks_for_credentials());
+}
+
+#[test]
+fn addresses_are_checked_for_all_and_for_one_client() {
+    let lines = "ivr create token=TOKEN(t) from=198.51.100.0/24\nbot create token=TOKEN(b)";
+    let all = ("AUTOMATGLPI_ALLOW_FROM", "192.0.2.0/24,198.51.100.7");
+    let door = Door::new(rules(Surface::Http, lines, &[all]));
+    let knock = |peer: &str| door.knock(peer.parse().unwrap(), [].into_iter());
+    assert_eq!(knock("192.0.2.9"), Ok("192.0.2.9".parse().unwrap()));
+    assert_eq!(knock("192.0.3.9"), Err(Refusal::Address));
+    assert_eq!(identify(&door, token("Bearer t")), Err(Refusal::Address));
+    assert_eq!(identify(&door, token("Bearer b")).as_deref(), Ok("bot"));
+}
+
+#[test]
+fn roles_are_checked_and_a_relay_speaks_for_others_only_as_they_may() {
+    let door = Door::new(rules(
+        Surface::Grpc,
+        "gate relay token=TOKEN(g)\nivr create token=TOKEN(i)",
+        &[],
+    ));
+    let caller = |header| door.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
+    let ivr = caller("Bearer i");
+    assert!(door.admit(&ivr, Role::Create).is_ok());
+    assert_eq!(door.admit(&ivr, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
+
+    let agent = Name::parse("agent").unwrap();
+    let relayed = caller("Bearer g").on_behalf_of(agent.clone());
+    assert_eq!(relayed.name(), &agent);
+    assert!(door.admit(&relayed, Role::Create).is_ok());
+    assert_eq!(door.admit(&relayed, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
+    assert_eq!(ivr.on_behalf_of(agent).name().as_str(), "ivr", "only a relay may");
+}
+
+#[test]
+fn a_client_that_takes_all_it_can_leaves_room_for_others() {
+    let lines = "flood create token=TOKEN(f) rate=4/h\nivr create token=TOKEN(i)";
+    let further = [("AUTOMATGLPI_MAX_CALLS", "4"), ("AUTOMATGLPI_CLIENT_RATE", "none")];
+    let door = Door::new(rules(Surface::Grpc, lines, &further));
+    let caller = |header| door.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
+    let (flood, ivr) = (caller("Bearer f"), caller("Bearer i"));
+    let passes: Vec<_> = (0..8).map(|_| door.admit(&flood, Role::Create)).collect();
+    assert_eq!(passes.iter().filter(|pass| pass.is_ok()).count(), 2, "half of all places");
+    assert!(matches!(passes[7], Err(Refusal::Full { .. })));
+    assert!(matches!(door.admit(&flood, Role::Create), Err(Refusal::Rate { .. })));
+    let others = [door.admit(&ivr, Role::Create), door.admit(&ivr, Role::Create)];
+    assert!(others.iter().all(Result::is_ok));
+    drop(passes);
+    assert!(door.admit(&ivr, Role::Create).is_err(), "its own half is taken");
+    drop(others);
+    assert!(door.admit(&ivr, Role::Create).is_ok(), "places come back");
+}
+
+#[test]
+fn rules_change_while_the_door_is_in_use() {
+    let door = Door::new(rules(Surface::Grpc, "ivr create token=TOKEN(old)", &[]));
+    let ivr = door.identify(&token("Bearer old"), home(), NOW.parse().unwrap()).unwrap();
+    let pass = door.admit(&ivr, Role::Create);
+    door.clone().change(rules(Surface::Grpc, "ivr create token=TOKEN(new)", &[]));
+    assert_eq!(identify(&door, token("Bearer old")), Err(Refusal::Credential));
+    assert_eq!(identify(&door, token("Bearer new")).as_deref(), Ok("ivr"));
+    assert!(pass.is_ok());
+}
+
+#[test]
+fn everything_wrong_with_the_clients_is_told_and_nothing_of_a_secret() {
+    let lines = "ivr create token=s3cret\nivr2 create\n\nwebhook create path=s3cret";
+    let environment = [("AUTOMATGLPI_CLIENTS", lines), ("AUTOMATGLPI_CLIENT_RATE", "quick")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let source = Source::new(environment, None).unwrap();
+    Rules::from_source(&source, Surface::Http);
+    let problems = source.finish().unwrap_err().0;
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    assert!(problems[0].starts_with("AUTOMATGLPI_CLIENTS (environment), line 1: token="));
+    assert!(problems[1].contains("line 2: a client needs"));
+    assert!(problems[2].contains("line 4"));
+    assert!(!problems.concat().contains("s3cret"));
+}

@@ -1,0 +1,146 @@
+//! What a door goes by, read from the configuration.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use service_kit::{
+    config::Source,
+    settings::{self, Setting},
+};
+
+use crate::{Client, Digest, Name, Networks, Rate, Role};
+
+/// Which listener a door belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// The web gateway: tokens and secret paths.
+    Http,
+    /// The gRPC server: tokens and certificates.
+    Grpc,
+}
+
+/// Who may call on one listener, and how much.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub(crate) surface: Surface,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) allow_from: Option<Networks>,
+    pub(crate) trusted_proxies: Networks,
+    pub(crate) client_rate: Option<Rate>,
+    pub(crate) source_rate: Option<Rate>,
+    pub(crate) max_calls: usize,
+}
+
+/// Each of them is compared with every credential.
+const MOST_CLIENTS: usize = 1_000;
+
+/// Calls at once unless configured: what the gateway's deadline of some 5 s lets one machine hold
+/// without growing by more than a few MiB.
+const MAX_CALLS: usize = 512;
+
+impl Rules {
+    /// Reads them; what is wrong is noted in the source.
+    pub fn from_source(source: &Source, surface: Surface) -> Self {
+        let (own, token) = match surface {
+            Surface::Http => ("webhook", &settings::AUTOMATGLPI_WEBHOOK_TOKEN),
+            Surface::Grpc => ("grpc", &settings::AUTOMATGLPI_GRPC_TOKEN),
+        };
+        source.must_fit_a_header(token);
+        let own_token = source.secret(token);
+        let mut clients = named(source);
+        clients.extend(own_token.map(|token| sole(surface, own, &token)));
+        Self {
+            surface,
+            clients,
+            allow_from: match surface {
+                Surface::Http => networks(source, &settings::AUTOMATGLPI_ALLOW_FROM),
+                Surface::Grpc => None,
+            },
+            trusted_proxies: networks(source, &settings::AUTOMATGLPI_TRUSTED_PROXIES)
+                .unwrap_or_default(),
+            client_rate: rate(source, &settings::AUTOMATGLPI_CLIENT_RATE),
+            source_rate: rate(source, &settings::AUTOMATGLPI_SOURCE_RATE),
+            max_calls: source
+                .parse(&settings::AUTOMATGLPI_MAX_CALLS, "a number from 1 up")
+                .map_or(MAX_CALLS, std::num::NonZeroUsize::get),
+        }
+    }
+
+    /// Lets everybody in, without limits of rate.
+    pub fn open(surface: Surface) -> Self {
+        Self {
+            surface,
+            clients: Vec::new(),
+            allow_from: None,
+            trusted_proxies: Networks::default(),
+            client_rate: None,
+            source_rate: None,
+            max_calls: MAX_CALLS,
+        }
+    }
+
+    /// Lets this client in as well.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// Whether a credential is asked for: there is a client that this listener can know.
+    pub fn ask_for_credentials(&self) -> bool {
+        self.clients.iter().any(|client| {
+            let other = match self.surface {
+                Surface::Http => !client.paths.is_empty(),
+                Surface::Grpc => !client.certificates.is_empty(),
+            };
+            other || !client.tokens.is_empty()
+        })
+    }
+}
+
+/// The client of a listener's own token.
+fn sole(surface: Surface, name: &str, token: &SecretString) -> Client {
+    let name = Name::parse(name).expect("letters are a name");
+    let roles: &[Role] = match surface {
+        Surface::Http => &[Role::Create, Role::Read],
+        Surface::Grpc => &Role::ALL,
+    };
+    Client::new(name, roles).with_token(Digest::of(token.expose_secret().as_bytes()))
+}
+
+/// The clients of `AUTOMATGLPI_CLIENTS`, one per line.
+fn named(source: &Source) -> Vec<Client> {
+    let setting = &settings::AUTOMATGLPI_CLIENTS;
+    let Some(text) = source.secret(setting) else { return Vec::new() };
+    let mut clients: Vec<Client> = Vec::new();
+    for (number, line) in (1..).zip(text.expose_secret().lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match line.parse::<Client>() {
+            Ok(client) if ["webhook", "grpc", "local"].contains(&client.name().as_str()) => {
+                source.wrong_in(setting, number, "webhook, grpc and local are names of ours");
+            }
+            Ok(client) if clients.iter().any(|other| other.name == client.name) => {
+                source.wrong_in(setting, number, "another line has this name");
+            }
+            Ok(_) if clients.len() == MOST_CLIENTS => {
+                source.wrong_in(setting, number, "more than a thousand clients are too many");
+                break;
+            }
+            Ok(client) => clients.push(client),
+            Err(wrong) => source.wrong_in(setting, number, &wrong.to_string()),
+        }
+    }
+    clients
+}
+
+fn networks(source: &Source, setting: &Setting) -> Option<Networks> {
+    source.parse(setting, "addresses and networks such as 203.0.113.7,10.0.0.0/8")
+}
+
+fn rate(source: &Source, setting: &Setting) -> Option<Rate> {
+    if source.text(setting)?.trim() == "none" {
+        return None;
+    }
+    source.parse(setting, "a rate such as 20/s, 100/m or 1000/h, or none")
+}
