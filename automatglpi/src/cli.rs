@@ -5,9 +5,11 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use ticketing_core::ticket::Reference;
 
-const EXIT_CODES: &str = "\
+/// What every command ends with.
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed: the message says what and, where it is known, what to do
@@ -60,7 +62,13 @@ pub(crate) enum Command {
     /// Changes nothing at GLPI. The exit code is 1 if tickets cannot be made.
     Check(Format),
     /// Show every setting as it takes effect and where it comes from, secrets masked
+    ///
+    /// Without any of GLPI's settings it is taken for the configuration of `automatglpi gateway`.
     Config(Format),
+    /// Ask a running service whether tickets can be recorded, as a container's health check
+    ///
+    /// Asks `/readyz` of AUTOMATGLPI_ADMIN_LISTEN. The exit code is 0 only if the answer is yes.
+    Health(Health),
     /// See and mend what waits for GLPI
     ///
     /// Asks the gRPC server of AUTOMATGLPI_GRPC_URL, with AUTOMATGLPI_GRPC_TOKEN if it is set. What
@@ -73,6 +81,19 @@ pub(crate) enum Command {
     /// loopback, with none of the configuration, and ends them all. The exit code is 1 if a call
     /// failed.
     Bench(crate::commands::bench::Options),
+    /// Print completions for a shell
+    ///
+    /// For bash: automatglpi completions bash > /etc/bash_completion.d/automatglpi
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man {
+        /// Where to; it is made if it does not exist
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +159,13 @@ pub(crate) struct Format {
     /// Print JSON, one object per line, instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Health {
+    /// Ask a gRPC server that runs alone, at AUTOMATGLPI_SERVER_ADMIN_LISTEN
+    #[arg(long)]
+    pub(crate) server: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,8 +10,10 @@ use clap::Parser as _;
 
 mod cli;
 mod commands;
+mod health;
 mod one_process;
 mod output;
+mod service_manager;
 mod signals;
 mod tables;
 mod trouble;
@@ -48,7 +50,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Call(options) => commands::call::run(config, options).await,
         Command::Check(options) => commands::check::run(config, options).await,
         Command::Config(options) => commands::config::run(config, options),
+        Command::Health(options) => commands::health::run(config, options).await,
         Command::Outbox(order) => commands::outbox::run(config, order).await,
         Command::Bench(options) => commands::bench::run(options).await,
+        Command::Completions { shell } => commands::reference::completions(shell),
+        Command::Man { directory } => commands::reference::man(&directory),
     }
 }

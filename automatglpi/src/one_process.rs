@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use grpc_server::Server;
 use http_gateway::Gateway;
-use service_kit::{Shutdown, config::Source, telemetry};
+use service_kit::{Pulse, Shutdown, config::Source, telemetry};
 
 /// All that the two are configured by.
 pub(crate) struct Config {
@@ -54,6 +54,11 @@ impl Pair {
             grpc: self.server.local_addr()?,
             admin: self.gateway.admin_addr()?,
         })
+    }
+
+    /// Beats whenever the outbox has answered.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.server.pulse()
     }
 
     /// Serves until shutdown begins, then stops from the outside in: the gateway answers its calls

@@ -3,6 +3,8 @@
 use anyhow::{Context as _, bail};
 use service_kit::Shutdown;
 
+use crate::service_manager;
+
 /// Begins to listen for signals. Before anything is begun that must be ended.
 pub(crate) fn listen() -> anyhow::Result<Shutdown> {
     let shutdown = Shutdown::new();
@@ -26,7 +28,15 @@ pub(crate) async fn before_the_second(
     shutdown: &Shutdown,
     serving: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
+    let stopping = async {
+        shutdown.soft().cancelled().await;
+        service_manager::stopping();
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
+        // The first: whatever ends fast has begun to stop before.
+        biased;
+        () = stopping => Ok(()),
         ended = serving => ended,
         () = shutdown.hard().cancelled() => {
             bail!("ended at once; what was under way is looked up at the next start")

@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret as _;
-use service_kit::Shutdown;
+use service_kit::{Pulse, Shutdown};
 use ticketing_core::{
     clock::SystemClock,
     glpi::{self, Glpi},
@@ -42,6 +42,7 @@ pub struct Server {
     config: Config,
     ticketing: Ticketing,
     hints: Option<watch::Receiver<()>>,
+    pulse: Pulse,
 }
 
 /// Why a server does not start or ends before its time.
@@ -97,7 +98,7 @@ impl Server {
         let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
         let (outbox, hints) = open(&config.store).await.map_err(Error::Store)?;
         let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
-        Ok(Self { listener, config, ticketing, hints })
+        Ok(Self { listener, config, ticketing, hints, pulse: Pulse::default() })
     }
 
     /// The address listened on.
@@ -105,10 +106,16 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// Beats whenever the outbox has answered, be it that it cannot record: then callers are told so,
+    /// and another start would mend nothing. Without a beat for long, something hangs.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
     /// Serves until shutdown begins, answers the calls under way, then stops delivering, ends
     /// GLPI's session and closes the outbox.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Self { listener, config, ticketing, hints } = self;
+        let Self { listener, config, ticketing, hints, pulse } = self;
         ticketing.start(config.retention).await.map_err(Error::Store)?;
         if let Some(hints) = hints {
             shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));
@@ -116,7 +123,8 @@ impl Server {
         let (health, health_service) = tonic_health::server::health_reporter();
         // Once before anybody can ask: a service that was never reported is unknown.
         report_health(&health, &ticketing).await;
-        shutdown.spawn(keep_reporting_health(health, ticketing.clone(), shutdown.clone()));
+        pulse.beat();
+        shutdown.spawn(keep_reporting_health(health, ticketing.clone(), pulse, shutdown.clone()));
 
         let service = TicketingServiceServer::new(Service {
             ticketing: ticketing.clone(),
@@ -208,12 +216,18 @@ async fn report_health(health: &HealthReporter, ticketing: &Ticketing) {
     }
 }
 
-async fn keep_reporting_health(health: HealthReporter, ticketing: Ticketing, shutdown: Shutdown) {
+async fn keep_reporting_health(
+    health: HealthReporter,
+    ticketing: Ticketing,
+    pulse: Pulse,
+    shutdown: Shutdown,
+) {
     loop {
         tokio::select! {
             () = shutdown.soft().cancelled() => return,
             () = tokio::time::sleep(HEALTH_EVERY) => report_health(&health, &ticketing).await,
         }
+        pulse.beat();
     }
 }
 

@@ -1,10 +1,12 @@
 //! What every process needs: configuration source, telemetry, shutdown.
 
 pub mod config;
+mod pulse;
 pub mod settings;
 mod shutdown;
 pub mod telemetry;
 
+pub use pulse::Pulse;
 pub use shutdown::Shutdown;
 
 /// Chooses the TLS provider for the whole process. Call it first in `main` and in tests: the crates

@@ -5,7 +5,11 @@ use std::{path::Path, process::ExitCode};
 use http_gateway::{Config, Gateway};
 use service_kit::{config::Source, telemetry};
 
-use crate::{output, signals};
+use crate::{
+    output,
+    service_manager::{self, Vitals},
+    signals,
+};
 
 pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let source = Source::from_process(config)?;
@@ -18,6 +22,7 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let gateway = Gateway::bind(config).await?;
     let (http, admin) = (gateway.local_addr()?, gateway.admin_addr()?);
     output::ready(&source, &[("http", http), ("admin", admin)]);
+    service_manager::ready(&shutdown, Vitals { admin: Some(admin), outbox: None });
     let serving = Box::pin(async { Ok(gateway.run(shutdown.clone()).await?) });
     signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,9 @@ use super::server::with_state_directory;
 use crate::{
     cli::StateDirectory,
     one_process::{Addresses, Config, Pair},
-    output, signals,
+    output,
+    service_manager::{self, Vitals},
+    signals,
 };
 
 pub(crate) async fn run(
@@ -21,6 +23,7 @@ pub(crate) async fn run(
     let pair = signals::before_the_first(&shutdown, Pair::bind(config)).await?;
     let Addresses { http, grpc, admin } = pair.addresses()?;
     output::ready(&source, &[("http", http), ("grpc", grpc), ("admin", admin)]);
+    service_manager::ready(&shutdown, Vitals { admin: Some(admin), outbox: Some(pair.pulse()) });
     signals::before_the_second(&shutdown, pair.run(shutdown.clone())).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,12 @@ use std::{path::Path, process::ExitCode};
 use grpc_server::{Config, Server};
 use service_kit::{config::Source, settings, telemetry};
 
-use crate::{cli::StateDirectory, output, signals};
+use crate::{
+    cli::StateDirectory,
+    output,
+    service_manager::{self, Vitals},
+    signals,
+};
 
 /// The outbox in the state directory.
 const OUTBOX_FILE: &str = "outbox.db";
@@ -24,6 +29,7 @@ pub(crate) async fn run(
     let listening = async { Ok(Server::bind(config).await?) };
     let server = signals::before_the_first(&shutdown, listening).await?;
     output::ready(&source, &[("grpc", server.local_addr()?)]);
+    service_manager::ready(&shutdown, Vitals { admin: None, outbox: Some(server.pulse()) });
     let serving = Box::pin(async { Ok(server.run(shutdown.clone()).await?) });
     signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)

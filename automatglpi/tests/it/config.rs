@@ -30,6 +30,22 @@ async fn every_setting_is_shown_with_its_origin_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_machine_with_a_gateway_alone_is_configured_without_glpi() {
+    let alone = [("AUTOMATGLPI_GRPC_URL", "http://10.0.0.1:50051".to_owned())];
+    let output = process::output(&["config"], &alone).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("automatglpi gateway"), "{said}");
+
+    // Somebody means to reach GLPI here.
+    let half = [("GLPI_URL", "http://127.0.0.1:1".to_owned())];
+    let output = process::output(&["config"], &half).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("GLPI_APP_TOKEN is missing"), "{said}");
+}
+
+#[tokio::test]
 async fn a_mistyped_setting_is_refused_by_every_command() {
     let mistyped = [("GLPI_URI", "http://127.0.0.1:1".to_owned())];
     for arguments in [

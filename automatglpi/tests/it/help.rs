@@ -5,8 +5,19 @@ use crate::process;
 #[tokio::test]
 async fn the_help_reads_well() {
     let outbox = ["list", "show", "retry", "discard", "watch", "stats", "export"];
-    let commands =
-        ["demo", "serve", "server", "gateway", "sandbox", "call", "check", "config", "outbox"];
+    let commands = [
+        "demo",
+        "serve",
+        "server",
+        "gateway",
+        "sandbox",
+        "call",
+        "check",
+        "config",
+        "health",
+        "outbox",
+        "completions",
+    ];
     let mut pages: Vec<Vec<&str>> = vec![vec![]];
     pages.extend(commands.map(|command| vec![command]));
     pages.extend(outbox.map(|order| vec!["outbox", order]));

@@ -13,6 +13,8 @@ mod documentation;
 mod help;
 mod outbox;
 mod process;
+mod reference;
+mod service_manager;
 mod shutdown;
 mod trouble;
 mod world;

@@ -2,9 +2,10 @@
 
 use glpi_sandbox::{Fault, Kind, Operation};
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use crate::{
-    process::{lines_to, within},
+    process::{self, lines_to, within},
     world::World,
 };
 
@@ -136,4 +137,30 @@ async fn what_is_wrong_is_said_with_its_exit_code() {
     let output = crate::process::output(&["outbox", "list"], &[grpc]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no gRPC server answers"));
+}
+
+#[tokio::test]
+async fn a_port_without_a_grpc_server_is_told_from_a_refusal() {
+    let world = World::new().await;
+    let web = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain_http = format!("http://{}", web.local_addr().unwrap());
+    let answering = async {
+        loop {
+            let (mut connection, _) = web.accept().await.unwrap();
+            connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        }
+    };
+    let asking = async {
+        for url in [&world.admin, &plain_http] {
+            let settings = [("AUTOMATGLPI_GRPC_URL", url.clone())];
+            let output = process::output(&["outbox", "stats"], &settings).await;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains("should be where the gRPC server listens"), "{said}");
+        }
+    };
+    tokio::select! {
+        () = asking => {}
+        () = answering => {}
+    }
 }

@@ -1,6 +1,6 @@
 //! The way to the operators' service.
 
-use std::{path::Path, time::Duration};
+use std::{error::Error as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -166,6 +166,10 @@ fn status(status: Option<v1::Status>) -> anyhow::Result<StatusView> {
     status.map(StatusView::from).context("the server's answer holds no status")
 }
 
+/// Ports are easily mixed up.
+const NOT_THE_GATEWAY: &str = "AUTOMATGLPI_GRPC_URL should be where the gRPC server listens \
+    (AUTOMATGLPI_GRPC_LISTEN, as a rule port 50051), not the web gateway or the admin port";
+
 /// The server's refusal in words; its details are for programs.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn told(status: Status) -> anyhow::Error {
@@ -174,7 +178,11 @@ fn told(status: Status) -> anyhow::Error {
             anyhow!("the gRPC server does not accept AUTOMATGLPI_GRPC_TOKEN, or it is not set")
         }
         Code::Unimplemented => {
-            anyhow!("the gRPC server has no such service: is AUTOMATGLPI_GRPC_URL right?")
+            anyhow!("what answers has no such service: {NOT_THE_GATEWAY}")
+        }
+        // Nothing that a server said, but what became of the connection.
+        _ if status.source().is_some() => {
+            anyhow!("no gRPC server, or one that broke off: {NOT_THE_GATEWAY}")
         }
         code if status.message().is_empty() => anyhow!("the gRPC server refused: {code}"),
         _ => anyhow!("{}", status.message()),
