@@ -121,7 +121,7 @@ async fn what_is_wrong_is_said_with_its_exit_code() {
     assert_eq!(world.json(&["outbox", "list", "--json"]).await.len(), 1);
 
     let grpc = ("AUTOMATGLPI_GRPC_URL", world.grpc.clone());
-    let output = crate::process::output(&["outbox", "list"], std::slice::from_ref(&grpc)).await;
+    let output = process::output(&["outbox", "list"], std::slice::from_ref(&grpc)).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("AUTOMATGLPI_GRPC_TOKEN"));
 
@@ -134,7 +134,7 @@ async fn what_is_wrong_is_said_with_its_exit_code() {
 
     world.service.signal("TERM").await;
     assert!(world.service.exit().await.success());
-    let output = crate::process::output(&["outbox", "list"], &[grpc]).await;
+    let output = process::output(&["outbox", "list"], &[grpc]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no gRPC server answers"));
 }
