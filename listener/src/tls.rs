@@ -151,6 +151,14 @@ impl Tls {
         let mut trouble = None;
         let mut warned: Option<Instant> = None;
         loop {
+            let remains = self.not_after() - now();
+            let is_time = warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
+            if remains < WARN_BEFORE.as_secs().cast_signed() && is_time {
+                let days = remains / (24 * 60 * 60);
+                tracing::warn!(%certificate, days, "the certificate expires soon, or has expired");
+                warned = Some(Instant::now());
+            }
+            sleep(LOOK_EVERY).await;
             match self.reload().await {
                 Ok(is_new) => {
                     if is_new {
@@ -167,14 +175,6 @@ impl Tls {
                     }
                 }
             }
-            let remains = self.not_after() - now();
-            let is_time = warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
-            if remains < WARN_BEFORE.as_secs().cast_signed() && is_time {
-                let days = remains / (24 * 60 * 60);
-                tracing::warn!(%certificate, days, "the certificate expires soon, or has expired");
-                warned = Some(Instant::now());
-            }
-            sleep(LOOK_EVERY).await;
         }
     }
 }
