@@ -1,4 +1,4 @@
-//! What a door goes by, read from the configuration.
+//! What a gate goes by, read from the configuration.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use service_kit::{
@@ -8,7 +8,7 @@ use service_kit::{
 
 use crate::{Client, Digest, Name, Networks, Rate, Role};
 
-/// Which listener a door belongs to.
+/// Which listener a gate belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
     /// The web gateway: tokens and secret paths.

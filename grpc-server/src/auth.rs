@@ -1,58 +1,161 @@
-//! Lets in whoever has the server's bearer token.
+//! Lets in whoever may make a call, before anything of it is read.
 
-use secrecy::{ExposeSecret as _, SecretString};
-use subtle::ConstantTimeEq as _;
-use tonic::{Request, Status, service::Interceptor};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use access::{Caller, Credentials, Gate, Name, Pass, Refusal, Role};
+use ticketing_core::clock::{Clock, SystemClock};
+use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tower::{Layer, Service};
 
 use crate::status;
 
-/// Checks the metadata key `authorization: Bearer …` of every call.
-#[derive(Debug, Clone)]
-pub(crate) struct BearerToken(Option<SecretString>);
+/// The metadata key in which a relay names the client it calls for.
+const ON_BEHALF_OF: &str = "x-automatglpi-client";
 
-impl BearerToken {
-    /// Without a token everybody is let in: the server then listens on loopback only.
-    pub(crate) fn new(token: Option<SecretString>) -> Self {
-        Self(token)
+/// Checks every call of the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard {
+    pub(crate) gate: Gate,
+    /// Whether strangers may ask for health: orchestrators have no token.
+    pub(crate) open_health: bool,
+}
+
+/// What a call needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    AnyClient,
+    Role(Role),
+}
+
+impl Guard {
+    fn needs(&self, path: &str) -> Needs {
+        let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+        match (service, method) {
+            ("grpc.health.v1.Health", _) if self.open_health => Needs::Nothing,
+            ("ticketing.v1.OperationsService", _) => Needs::Role(Role::Operate),
+            ("ticketing.v1.TicketingService", "CreateTicket" | "AddFollowup") => {
+                Needs::Role(Role::Create)
+            }
+            ("ticketing.v1.TicketingService", _) => Needs::Role(Role::Read),
+            _ => Needs::AnyClient,
+        }
     }
 
-    fn accepts(&self, header: Option<&str>) -> bool {
-        let Some(expected) = &self.0 else { return true };
-        let Some((scheme, given)) = header.and_then(|header| header.split_once(' ')) else {
-            return false;
+    /// Lets a call in and notes on it who makes it.
+    fn check(&self, request: &mut http::Request<Body>) -> Result<Option<Pass>, Refusal> {
+        let needs = self.needs(request.uri().path());
+        let origin = self.gate.knock(peer(request), std::iter::empty())?;
+        if needs == Needs::Nothing {
+            return Ok(None);
+        }
+        let header = |name| request.headers().get(name).map(http::HeaderValue::as_bytes);
+        let credentials =
+            Credentials { authorization: header("authorization"), ..Credentials::default() };
+        let caller = self.gate.identify(&credentials, origin, SystemClock.now())?;
+        let on_behalf = header(ON_BEHALF_OF).and_then(|name| std::str::from_utf8(name).ok());
+        let caller = match on_behalf.and_then(Name::parse) {
+            Some(name) => caller.on_behalf_of(name),
+            None => caller,
         };
-        // In constant time: how much of a guess was right must not be measurable.
-        let matches: bool =
-            expected.expose_secret().as_bytes().ct_eq(given.trim().as_bytes()).into();
-        scheme.eq_ignore_ascii_case("bearer") && matches
+        let pass = match needs {
+            Needs::Role(role) => self.gate.admit(&caller, role)?,
+            Needs::AnyClient | Needs::Nothing => self.gate.seat(&caller)?,
+        };
+        request.extensions_mut().insert(Arc::new(caller));
+        Ok(Some(pass))
     }
 }
 
-impl Interceptor for BearerToken {
-    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
-        let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-        if self.accepts(header) { Ok(request) } else { Err(status::unauthenticated()) }
+/// Where the connection comes from.
+fn peer(request: &http::Request<Body>) -> IpAddr {
+    let info = request.extensions().get::<TcpConnectInfo>();
+    let address = info.and_then(TcpConnectInfo::remote_addr).map(|address| address.ip());
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// Who makes a call that was let in.
+pub(crate) fn caller<T>(request: &tonic::Request<T>) -> Result<Arc<Caller>, Status> {
+    let caller = request.extensions().get::<Arc<Caller>>().map(Arc::clone);
+    // Only a server put together without its guard could leave it out.
+    caller.ok_or_else(|| status::refused(&Refusal::Credential))
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { guard: self.clone(), inner }
+    }
+}
+
+/// A service behind its guard.
+#[derive(Debug, Clone)]
+pub(crate) struct Guarded<S> {
+    guard: Guard,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Body>> for Guarded<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        match self.guard.check(&mut request) {
+            Ok(pass) => {
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    let answer = answer.await;
+                    drop(pass);
+                    answer
+                })
+            }
+            Err(refusal) => {
+                let response = status::refused(&refusal).into_http();
+                Box::pin(async move { Ok(response) })
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use access::{Rules, Surface};
+
     use super::*;
 
     #[test]
-    fn only_the_right_token_is_let_in() {
-        let guarded = BearerToken::new(Some("secret".into()));
-        for (header, let_in) in [
-            (None, false),
-            (Some("secret"), false),
-            (Some("Bearer "), false),
-            (Some("Bearer secre"), false),
-            (Some("Basic secret"), false),
-            (Some("Bearer secret"), true),
-            (Some("bearer secret"), true),
+    fn every_method_of_the_contract_needs_a_role() {
+        let gate = Gate::new(Rules::open(Surface::Grpc));
+        let guard = Guard { gate, open_health: false };
+        for (path, needs) in [
+            ("/ticketing.v1.TicketingService/CreateTicket", Needs::Role(Role::Create)),
+            ("/ticketing.v1.TicketingService/AddFollowup", Needs::Role(Role::Create)),
+            ("/ticketing.v1.TicketingService/GetTicket", Needs::Role(Role::Read)),
+            ("/ticketing.v1.OperationsService/DiscardEntry", Needs::Role(Role::Operate)),
+            ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::AnyClient),
+            ("/grpc.health.v1.Health/Check", Needs::AnyClient),
+            ("/", Needs::AnyClient),
+            ("", Needs::AnyClient),
         ] {
-            assert_eq!(guarded.accepts(header), let_in, "{header:?}");
+            assert_eq!(guard.needs(path), needs, "{path}");
         }
-        assert!(BearerToken::new(None).accepts(None));
+        let open = Guard { open_health: true, ..guard };
+        assert_eq!(open.needs("/grpc.health.v1.Health/Watch"), Needs::Nothing);
     }
 }

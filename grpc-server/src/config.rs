@@ -16,8 +16,12 @@ use ticketing_core::{
 pub struct Config {
     /// Where the contract is served.
     pub listen: SocketAddr,
-    /// The bearer token that calls must bring; without one only loopback is listened on.
-    pub token: Option<SecretString>,
+    /// Who may call; without anybody only loopback is listened on.
+    pub access: access::Rules,
+    /// Whether clients may ask for the contract.
+    pub reflection: bool,
+    /// Whether strangers may ask for health.
+    pub open_health: bool,
     /// Where requests are recorded.
     pub store: Store,
     /// Where GLPI is.
@@ -49,11 +53,7 @@ const SHORTEST_LEASE: SignedDuration = SignedDuration::from_secs(5);
 impl Config {
     /// Reads it; what is missing or wrong is noted in the source, for `finish` to tell.
     pub fn from_source(source: &Source) -> Self {
-        for token in [
-            &settings::GLPI_APP_TOKEN,
-            &settings::GLPI_USER_TOKEN,
-            &settings::AUTOMATGLPI_GRPC_TOKEN,
-        ] {
+        for token in [&settings::GLPI_APP_TOKEN, &settings::GLPI_USER_TOKEN] {
             source.must_fit_a_header(token);
         }
         if source.text(&settings::GLPI_URL).is_some_and(|url| !glpi::is_base_url(&url)) {
@@ -88,7 +88,11 @@ impl Config {
         };
         Self {
             listen: source.addr(&settings::AUTOMATGLPI_GRPC_LISTEN),
-            token: source.secret(&settings::AUTOMATGLPI_GRPC_TOKEN),
+            access: access::Rules::from_source(source, access::Surface::Grpc),
+            reflection: source.choice(&settings::AUTOMATGLPI_GRPC_REFLECTION, ["off", "clients"])
+                == 1,
+            open_health: source.choice(&settings::AUTOMATGLPI_GRPC_HEALTH, ["clients", "open"])
+                == 1,
             store: store(source),
             glpi,
             courier,

@@ -307,6 +307,12 @@ fn source(number: i32) -> Choice<Source> {
     }))
 }
 
+/// The source of that name in a client's configuration, such as `phone`.
+pub(crate) fn source_named(name: &str) -> Option<Source> {
+    let named = v1::Source::from_str_name(&format!("SOURCE_{}", name.to_uppercase()))?;
+    source(named.into()).ok().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use access::Gate;
 use secrecy::ExposeSecret as _;
 use service_kit::{Pulse, Shutdown};
 use ticketing_core::{
@@ -18,9 +19,7 @@ use ticketing_proto::v1::{
     ticketing_service_server::TicketingServiceServer,
 };
 use tokio::{net::TcpListener, sync::watch};
-use tonic::{
-    server::NamedService, service::interceptor::InterceptedService, transport::server::TcpIncoming,
-};
+use tonic::{server::NamedService, transport::server::TcpIncoming};
 use tonic_health::server::HealthReporter;
 
 mod auth;
@@ -31,6 +30,7 @@ mod operations;
 mod service;
 mod status;
 
+use auth::Guard;
 pub use config::Config;
 use operations::Operations;
 use service::Service;
@@ -40,6 +40,7 @@ use service::Service;
 pub struct Server {
     listener: TcpListener,
     config: Config,
+    gate: Gate,
     ticketing: Ticketing,
     hints: Option<watch::Receiver<()>>,
     pulse: Pulse,
@@ -50,7 +51,7 @@ pub struct Server {
 pub enum Error {
     /// Open to the network without a token.
     #[error(
-        "refusing to listen on {0} without a token: set AUTOMATGLPI_GRPC_TOKEN, or listen on 127.0.0.1"
+        "refusing to listen on {0} without a token: set AUTOMATGLPI_GRPC_TOKEN or AUTOMATGLPI_CLIENTS_FILE, or listen on 127.0.0.1"
     )]
     Unguarded(SocketAddr),
     /// The address cannot be listened on.
@@ -89,7 +90,8 @@ const HEALTH_EVERY: Duration = Duration::from_secs(2);
 impl Server {
     /// Opens the outbox and listens.
     pub async fn bind(config: Config) -> Result<Self, Error> {
-        if config.token.is_none() && !config.listen.ip().is_loopback() {
+        let gate = Gate::new(config.access.clone());
+        if !gate.asks_for_credentials() && !config.listen.ip().is_loopback() {
             return Err(Error::Unguarded(config.listen));
         }
         let listener = TcpListener::bind(config.listen)
@@ -98,7 +100,12 @@ impl Server {
         let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
         let (outbox, hints) = open(&config.store).await.map_err(Error::Store)?;
         let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
-        Ok(Self { listener, config, ticketing, hints, pulse: Pulse::default() })
+        Ok(Self { listener, config, gate, ticketing, hints, pulse: Pulse::default() })
+    }
+
+    /// Who is let in, to be given other rules while the server runs.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 
     /// The address listened on.
@@ -115,7 +122,7 @@ impl Server {
     /// Serves until shutdown begins, answers the calls under way, then stops delivering, ends
     /// GLPI's session and closes the outbox.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Self { listener, config, ticketing, hints, pulse } = self;
+        let Self { listener, config, gate, ticketing, hints, pulse } = self;
         ticketing.start(config.retention).await.map_err(Error::Store)?;
         if let Some(hints) = hints {
             shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));
@@ -136,18 +143,20 @@ impl Server {
             ticketing: ticketing.clone(),
             stopping: shutdown.soft().clone(),
         });
-        let guard = auth::BearerToken::new(config.token.clone());
+        let reflection = config.reflection;
+        let v1 = reflection.then(reflection_v1).transpose()?;
+        let v1alpha = reflection.then(reflection_v1alpha).transpose()?;
         let serving = tonic::transport::Server::builder()
             .timeout(LONGEST_CALL)
             .max_concurrent_streams(MOST_STREAMS)
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
             .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
-            // Health is answered to everybody: orchestrators have no token.
+            .layer(Guard { gate, open_health: config.open_health })
             .add_service(health_service)
-            .add_service(InterceptedService::new(reflection_v1()?, guard.clone()))
-            .add_service(InterceptedService::new(reflection_v1alpha()?, guard.clone()))
-            .add_service(InterceptedService::new(operations, guard.clone()))
-            .add_service(InterceptedService::new(service, guard))
+            .add_optional_service(v1)
+            .add_optional_service(v1alpha)
+            .add_service(operations)
+            .add_service(service)
             // Here and not on the builder, which ignores it for a listener of our own; without it
             // answers wait up to 40 ms for the client's acknowledgement.
             .serve_with_incoming_shutdown(

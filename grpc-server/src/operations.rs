@@ -7,7 +7,7 @@ use ticketing_core::{
     clock::{Clock, SystemClock},
     outbox::{Entry, Filter, State},
     ticket::Reference,
-    ticketing::Ticketing,
+    ticketing::{Scope, Ticketing},
 };
 use ticketing_proto::v1::{self, operations_service_server::OperationsService};
 use tokio_stream::{Stream, StreamExt as _, wrappers::IntervalStream};
@@ -120,7 +120,7 @@ impl OperationsService for Operations {
 impl Operations {
     async fn find(&self, reference: &str) -> Result<Entry, Status> {
         let reference = convert::reference(reference).map_err(status::invalid)?;
-        self.ticketing.find(&reference).await.map_err(|error| service::told(&error))
+        self.ticketing.find(&reference, &Scope::All).await.map_err(|error| service::told(&error))
     }
 
     /// The entry after an operator's order, or why the order was not carried out.
@@ -130,7 +130,11 @@ impl Operations {
         done: Result<bool, ticketing_core::ticketing::Error>,
     ) -> Result<v1::Entry, Status> {
         let done = done.map_err(|error| service::told(&error))?;
-        let entry = self.ticketing.find(reference).await.map_err(|error| service::told(&error))?;
+        let entry = self
+            .ticketing
+            .find(reference, &Scope::All)
+            .await
+            .map_err(|error| service::told(&error))?;
         if done { Ok(message(&entry, false)) } else { Err(status::wrong_state(entry.state)) }
     }
 
@@ -183,6 +187,7 @@ fn message(entry: &Entry, include_content: bool) -> v1::Entry {
     let is_open = matches!(entry.state, State::Waiting | State::InDoubt);
     v1::Entry {
         reference: entry.reference.to_string(),
+        client: entry.client.clone(),
         state: state_number(entry.state).into(),
         parent_reference: entry.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
         glpi_id: entry.glpi_id,

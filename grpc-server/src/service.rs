@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use access::{Caller, Role};
 use spoken::{Language, Sentence};
 use ticketing_core::{
     glpi::{self, TicketView},
     outbox::{Entry, State, Work},
     ticket::{Level, Priority, TicketKind},
-    ticketing::{Answer, Request as Recording, Ticketing},
+    ticketing::{Answer, Request as Recording, Scope, Ticketing},
 };
 use ticketing_proto::v1::{self, ticketing_service_server::TicketingService};
 use tonic::{Request, Response, Status};
 
 use crate::{
+    auth,
     convert::{self, Named, Repeat},
     deadline, status,
 };
@@ -27,9 +29,6 @@ pub(crate) struct Service {
     pub(crate) language: Language,
 }
 
-/// Requests that name no client of their own.
-const ANONYMOUS: &str = "";
-
 /// Reading a ticket is worth less patience than making one: what we know is an answer too.
 const VIEW_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -41,12 +40,15 @@ impl TicketingService for Service {
     ) -> Result<Response<v1::CreateTicketResponse>, Status> {
         let answer_within = self.patience(&request);
         let request_id = request_id(&request);
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let language = self.language(&request.language);
-        let (ticket, repeat) =
+        let (mut ticket, repeat) =
             convert::ticket(request, self.language.as_str()).map_err(status::invalid)?;
+        ticket.source =
+            ticket.source.or_else(|| caller.client().source().and_then(convert::source_named));
 
-        let recording = recording(repeat, answer_within);
+        let recording = recording(&caller, repeat, answer_within);
         let answer = self.ticketing.create(recording, ticket).await;
         let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
         log_answer("CreateTicket", &request_id, &entry, replayed);
@@ -63,11 +65,12 @@ impl TicketingService for Service {
         request: Request<v1::GetTicketRequest>,
     ) -> Result<Response<v1::GetTicketResponse>, Status> {
         let view_within = self.patience(&request).min(VIEW_WITHIN);
+        let scope = scope(&*auth::caller(&request)?);
         let request = request.into_inner();
         let language = self.language(&request.language);
         let entry = match convert::named(&request).map_err(status::invalid)? {
-            Named::Reference(reference) => self.ticketing.find(&reference).await,
-            Named::Ticket(id) => self.ticketing.find_by_ticket(id).await,
+            Named::Reference(reference) => self.ticketing.find(&reference, &scope).await,
+            Named::Ticket(id) => self.ticketing.find_by_ticket(id, &scope).await,
         };
         let entry = entry.map_err(|error| told(&error))?;
         let view = match ticket_number(&entry) {
@@ -87,16 +90,20 @@ impl TicketingService for Service {
     ) -> Result<Response<v1::AddFollowupResponse>, Status> {
         let answer_within = self.patience(&request);
         let request_id = request_id(&request);
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let language = self.language(&request.language);
         let (on, followup, repeat) = convert::followup(&request).map_err(status::invalid)?;
 
-        let recording = recording(repeat, answer_within);
-        let answer = self.ticketing.add_followup(recording, &on, followup).await;
+        let recording = recording(&caller, repeat, answer_within);
+        let answer = self.ticketing.add_followup(recording, &on, &scope(&caller), followup).await;
         let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
         log_answer("AddFollowup", &request_id, &entry, replayed);
         let ticket = match &entry.parent {
-            Some(ticket) => self.ticketing.find(ticket).await.map_err(|error| told(&error))?,
+            Some(ticket) => {
+                let found = self.ticketing.find(ticket, &Scope::All).await;
+                found.map_err(|error| told(&error))?
+            }
             None => entry.clone(),
         };
         Ok(Response::new(v1::AddFollowupResponse {
@@ -120,9 +127,14 @@ impl Service {
     }
 }
 
-fn recording(repeat: Repeat, answer_within: Duration) -> Recording {
+fn recording(caller: &Caller, repeat: Repeat, answer_within: Duration) -> Recording {
     let Repeat { key, window } = repeat;
-    Recording { client: ANONYMOUS.to_owned(), key, key_window: window, answer_within }
+    Recording { client: caller.name().to_string(), key, key_window: window, answer_within }
+}
+
+/// A client sees what it made; operators see everything.
+fn scope(caller: &Caller) -> Scope {
+    if caller.may(Role::Operate) { Scope::All } else { Scope::Of(caller.name().to_string()) }
 }
 
 /// The id that follows one call through the logs of gateway and server; empty if none was sent.
@@ -134,7 +146,7 @@ fn request_id<T>(request: &Request<T>) -> String {
 /// One line per call, without personal data.
 fn log_answer(call: &str, request_id: &str, entry: &Entry, replayed: bool) {
     let (reference, state) = (&entry.reference, entry.state.as_str());
-    tracing::info!(call, request_id, %reference, state, glpi_id = entry.glpi_id, replayed, "answered");
+    tracing::info!(call, request_id, %reference, state, client = entry.client, glpi_id = entry.glpi_id, replayed, "answered");
 }
 
 /// Logs what only an operator can mend, once, and tells the client the rest.

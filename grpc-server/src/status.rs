@@ -4,6 +4,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use access::Refusal;
 use ticketing_core::{outbox::State, ticketing::Error};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -57,11 +58,28 @@ pub(crate) fn wrong_state(state: State) -> Status {
     Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
-/// `UNAUTHENTICATED`: the token is missing or wrong.
-pub(crate) fn unauthenticated() -> Status {
-    let details = ErrorDetails::with_error_info("UNAUTHENTICATED", DOMAIN, HashMap::new());
-    let message = "send the bearer token of this server in the metadata key `authorization`";
-    Status::with_error_details(Code::Unauthenticated, message, details)
+/// The status that tells why a call was not let in.
+pub(crate) fn refused(refusal: &Refusal) -> Status {
+    let (code, reason) = match refusal {
+        Refusal::Credential => (Code::Unauthenticated, "UNAUTHENTICATED"),
+        Refusal::Address => (Code::PermissionDenied, "ADDRESS_NOT_ALLOWED"),
+        Refusal::Role(_) => (Code::PermissionDenied, "ROLE_MISSING"),
+        Refusal::Rate { .. } => (Code::ResourceExhausted, "RATE_LIMITED"),
+        Refusal::Full { .. } => (Code::ResourceExhausted, "OVERLOADED"),
+    };
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if let Refusal::Rate { retry_after } | Refusal::Full { retry_after } = refusal {
+        details.set_retry_info(Some(*retry_after));
+    }
+    let message = match refusal {
+        Refusal::Credential => {
+            "send a valid bearer token in the metadata key `authorization`".into()
+        }
+        Refusal::Address | Refusal::Role(_) | Refusal::Rate { .. } | Refusal::Full { .. } => {
+            refusal.to_string()
+        }
+    };
+    Status::with_error_details(code, message, details)
 }
 
 fn unavailable(reason: &str, message: &str) -> Status {

@@ -1,57 +1,149 @@
-//! Lets in whoever has the gateway's bearer token.
+//! Lets in whoever may make a call, before anything else of it is looked at.
 
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use access::{BadSignature, Credentials, Refusal, Role, SignatureKey};
 use axum::{
-    extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    body::Body,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use secrecy::{ExposeSecret as _, SecretString};
-use spoken::Sentence;
-use subtle::ConstantTimeEq as _;
+use jiff::Timestamp;
+use spoken::{Language, Sentence};
 
-use crate::{problem::Problem, router::App};
+use crate::{body, call::Call, problem::Problem, router::App};
 
-/// Answers 401 unless the request carries the configured token. Without one everybody is let in:
-/// the gateway then listens on loopback only.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let header = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    if app.token().is_none_or(|token| is_bearer(header, token)) {
-        return next.run(request).await;
+/// The webhook of clients that cannot send a token: knowing the path lets them in. It never stands
+/// in a log: there paths are told as they stand here.
+pub(crate) const SECRET_PATH: &str = "/webhook/{secret}";
+
+/// Where a request really comes from.
+#[derive(Debug, Clone, Copy)]
+struct Origin(IpAddr);
+
+/// Turns away floods, and addresses that may not call.
+pub(crate) async fn knock(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let forwarded_for = request.headers().get_all("x-forwarded-for").into_iter();
+    let forwarded_for = forwarded_for.filter_map(|value| value.to_str().ok());
+    match app.gate().knock(peer(&request), forwarded_for) {
+        Ok(origin) => {
+            request.extensions_mut().insert(Origin(origin));
+            next.run(request).await
+        }
+        Err(refusal) => refused(&refusal, &app.language_of(request.headers())),
     }
+}
+
+/// Turns away whoever is no client, or has not the role or the right signature for what is asked.
+/// Where no client is configured everybody is let in: the gateway then listens on loopback only.
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let language = app.language_of(request.headers());
-    let detail = "send the gateway's token as `Authorization: Bearer …`";
-    let problem =
-        Problem::new(StatusCode::UNAUTHORIZED, detail, &language).saying(Sentence::Unauthorised);
-    ([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response()
-}
-
-fn is_bearer(header: Option<&[u8]>, token: &SecretString) -> bool {
-    let Some((scheme, given)) = header.and_then(|header| header.split_at_checked(7)) else {
-        return false;
+    let Origin(origin) =
+        request.extensions().get().copied().unwrap_or_else(|| Origin(peer(&request)));
+    let credentials = Credentials {
+        authorization: request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
+        path: secret(&request),
+        certificate: &[],
     };
-    // In constant time: how much of a guess was right must not be measurable.
-    let matches: bool = token.expose_secret().as_bytes().ct_eq(given.trim_ascii()).into();
-    scheme.eq_ignore_ascii_case(b"bearer ") && matches
+    let role = role(&request);
+    let is_by_path = credentials.path.is_some();
+    let admitted = app.gate().identify(&credentials, origin, now()).and_then(|caller| {
+        let pass = app.gate().admit(&caller, role)?;
+        Ok((caller, pass))
+    });
+    let (caller, _pass) = match admitted {
+        Ok(admitted) => admitted,
+        // Whoever guesses paths learns no more than that nothing is there.
+        Err(Refusal::Credential) if is_by_path => {
+            let detail = "nothing is served here; see /docs";
+            return Problem::new(StatusCode::NOT_FOUND, detail, &language).into_response();
+        }
+        Err(refusal) => return refused(&refusal, &language),
+    };
+    if let (Some(key), Role::Create) = (caller.client().signature(), role) {
+        request = match signed(request, key, &language).await {
+            Ok(request) => request,
+            Err(problem) => return problem.into_response(),
+        };
+    }
+    if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+        call.caller = Some(Arc::new(caller));
+    }
+    next.run(request).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The other end of the connection.
+fn peer(request: &Request) -> IpAddr {
+    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}
 
-    #[test]
-    fn only_the_right_token_is_let_in() {
-        let token = SecretString::from("secret");
-        for (header, let_in) in [
-            (None, false),
-            (Some("secret"), false),
-            (Some("Bearer "), false),
-            (Some("Bearer secre"), false),
-            (Some("Basic  secret"), false),
-            (Some("Bearer secret"), true),
-            (Some("bearer  secret"), true),
-        ] {
-            assert_eq!(is_bearer(header.map(str::as_bytes), &token), let_in, "{header:?}");
+/// What is asked for changes something or not. The webhook takes GET too.
+fn role(request: &Request) -> Role {
+    let is_webhook = request.uri().path().starts_with("/webhook/");
+    if is_webhook || request.method() == Method::POST { Role::Create } else { Role::Read }
+}
+
+/// The secret in the request's path, if that is what it has been routed by.
+fn secret(request: &Request) -> Option<&str> {
+    let route = request.extensions().get::<MatchedPath>()?;
+    let secret = request.uri().path().strip_prefix("/webhook/")?;
+    (route.as_str() == SECRET_PATH).then_some(secret)
+}
+
+/// The request, once its body is known to be the client's.
+async fn signed(
+    request: Request,
+    key: &SignatureKey,
+    language: &Language,
+) -> Result<Request, Problem> {
+    // A query is not signed.
+    if request.method() != Method::POST {
+        return Err(unsigned(BadSignature::Missing, language));
+    }
+    let (head, body) = request.into_parts();
+    let body = body::read(body, language).await?;
+    let header = |name: &str| text(&head.headers, name);
+    key.verify(header, &body, now()).map_err(|wrong| unsigned(wrong, language))?;
+    Ok(Request::from_parts(head, Body::from(body)))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place in the gateway that needs the time")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn unsigned(wrong: BadSignature, language: &Language) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, wrong.to_string(), language)
+        .saying(Sentence::Unauthorised)
+}
+
+fn refused(refusal: &Refusal, language: &Language) -> Response {
+    let problem = |status, detail| Problem::new(status, detail, language);
+    match refusal {
+        Refusal::Credential => {
+            let detail = "send a valid token as `Authorization: Bearer …`";
+            let problem = problem(StatusCode::UNAUTHORIZED, detail).saying(Sentence::Unauthorised);
+            ([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response()
+        }
+        Refusal::Address | Refusal::Role(_) => {
+            let detail = refusal.to_string();
+            let problem = Problem::new(StatusCode::FORBIDDEN, detail, language);
+            problem.saying(Sentence::Unauthorised).into_response()
+        }
+        Refusal::Rate { retry_after } | Refusal::Full { retry_after } => {
+            let detail = refusal.to_string();
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail, language);
+            problem.saying(Sentence::Busy).retrying_after(*retry_after).into_response()
         }
     }
 }

@@ -1,13 +1,15 @@
 //! One call of the gateway: its id, its deadline, its line in the log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use access::Caller;
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
+use ticketing_proto::v1::Source;
 use tokio::time::Instant;
 
 /// Names a call on its way through every process.
@@ -24,6 +26,16 @@ pub(crate) struct Call {
     pub(crate) id: HeaderValue,
     /// When an answer is due.
     pub(crate) deadline: Instant,
+    /// Who calls, once that is known.
+    pub(crate) caller: Option<Arc<Caller>>,
+}
+
+impl Call {
+    /// Where tickets of this client come from, if its configuration says so.
+    pub(crate) fn source(&self) -> Option<Source> {
+        let name = self.caller.as_ref()?.client().source()?;
+        Source::from_str_name(&format!("SOURCE_{}", name.to_uppercase()))
+    }
 }
 
 /// What became of a ticket, left on a response for the log.
@@ -37,7 +49,11 @@ pub(crate) async fn follow(mut request: Request, next: Next) -> Response {
     let id = id_of(request.headers());
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(Call { id: id.clone(), deadline: started + ANSWER_WITHIN });
+    request.extensions_mut().insert(Call {
+        id: id.clone(),
+        deadline: started + ANSWER_WITHIN,
+        caller: None,
+    });
 
     let mut response = next.run(request).await;
 

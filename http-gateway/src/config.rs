@@ -19,8 +19,8 @@ pub struct Config {
     pub grpc_url: String,
     /// The bearer token the gRPC server expects, if it does.
     pub grpc_token: Option<SecretString>,
-    /// The bearer token that callers must bring; without one only loopback is listened on.
-    pub webhook_token: Option<SecretString>,
+    /// Who may call; without anybody only loopback is listened on.
+    pub access: access::Rules,
     /// For requests that name none.
     pub language: Language,
     /// Further names of webhook fields.
@@ -32,7 +32,6 @@ pub struct Config {
 impl Config {
     /// Reads it; what is missing or wrong is noted in the source, for `finish` to tell.
     pub fn from_source(source: &Source) -> Self {
-        source.must_fit_a_header(&settings::AUTOMATGLPI_WEBHOOK_TOKEN);
         let fields =
             "pairs such as nom=caller_name,service=department, with known fields at the right";
         Self {
@@ -40,7 +39,7 @@ impl Config {
             admin_listen: source.addr(&settings::AUTOMATGLPI_ADMIN_LISTEN),
             grpc_url: source.required_text(&settings::AUTOMATGLPI_GRPC_URL),
             grpc_token: source.secret(&settings::AUTOMATGLPI_GRPC_TOKEN),
-            webhook_token: source.secret(&settings::AUTOMATGLPI_WEBHOOK_TOKEN),
+            access: access::Rules::from_source(source, access::Surface::Http),
             language: source
                 .parse(&settings::AUTOMATGLPI_LANGUAGE, "a spoken language such as fr or en")
                 .unwrap_or_default(),

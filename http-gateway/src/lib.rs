@@ -7,6 +7,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use access::Gate;
 use axum::Router;
 use axum_server::{Handle, accept::NoDelayAcceptor};
 use hyper_util::rt::TokioTimer;
@@ -45,7 +46,7 @@ pub struct Gateway {
 pub enum Error {
     /// Open to the network without a token.
     #[error(
-        "refusing to listen on {0} without a token: set AUTOMATGLPI_WEBHOOK_TOKEN, or listen on 127.0.0.1"
+        "refusing to listen on {0} without a token: set AUTOMATGLPI_WEBHOOK_TOKEN or AUTOMATGLPI_CLIENTS_FILE, or listen on 127.0.0.1"
     )]
     Unguarded(SocketAddr),
     /// An address cannot be listened on.
@@ -83,14 +84,20 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
 impl Gateway {
     /// Listens. The gRPC server need not run yet.
     pub async fn bind(config: Config) -> Result<Self, Error> {
-        if config.webhook_token.is_none() && !config.listen.ip().is_loopback() {
+        let gate = Gate::new(config.access);
+        if !gate.asks_for_credentials() && !config.listen.ip().is_loopback() {
             return Err(Error::Unguarded(config.listen));
         }
         let upstream = Upstream::new(&config.grpc_url, config.grpc_token.as_ref())?;
         let public = listen(config.listen, "AUTOMATGLPI_HTTP_LISTEN").await?;
         let admin = listen(config.admin_listen, "AUTOMATGLPI_ADMIN_LISTEN").await?;
-        let app = App::new(upstream, config.webhook_token, config.language, config.fields);
+        let app = App::new(upstream, gate, config.language, config.fields);
         Ok(Self { public, admin, app, shutdown_within: config.shutdown_within })
+    }
+
+    /// Who is let in, to be given other rules while the gateway runs.
+    pub fn gate(&self) -> Gate {
+        self.app.gate().clone()
     }
 
     /// The address webhooks are taken on.
@@ -152,5 +159,5 @@ async fn serve(
     let http = server.http_builder();
     http.http1().timer(TokioTimer::new()).header_read_timeout(NEXT_HEAD_WITHIN);
     http.http2().timer(TokioTimer::new()).keep_alive_interval(KEEPALIVE_EVERY);
-    server.serve(routes.into_make_service()).await
+    server.serve(routes.into_make_service_with_connect_info::<SocketAddr>()).await
 }

@@ -77,6 +77,14 @@ impl Problem {
         self
     }
 
+    /// The same request may succeed after this time.
+    #[must_use]
+    pub(crate) fn retrying_after(mut self, delay: Duration) -> Self {
+        self.retryable = true;
+        self.retry_after = Some(delay);
+        self
+    }
+
     /// Wrong fields, all at once.
     pub(crate) fn wrong_fields(errors: Vec<FieldError>, language: &Language) -> Self {
         let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
@@ -194,7 +202,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let language = HeaderValue::from_static(self.language.as_str());
-        let retry_after = self.retry_after.map(|delay| delay.as_secs().max(1));
+        // Rounded up: a client that comes too early is refused again.
+        let retry_after = self
+            .retry_after
+            .map(|delay| (delay.as_secs() + u64::from(delay.subsec_nanos() > 0)).max(1));
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

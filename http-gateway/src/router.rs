@@ -2,6 +2,7 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
+use access::Gate;
 use axum::{
     Router,
     extract::{Request, State},
@@ -10,7 +11,6 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{MethodRouter, get, post},
 };
-use secrecy::SecretString;
 use spoken::{Language, Sentence};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -29,7 +29,7 @@ pub(crate) struct App(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     upstream: Upstream,
-    token: Option<SecretString>,
+    gate: Gate,
     language: Language,
     fields: FieldNames,
 }
@@ -37,19 +37,19 @@ struct Shared {
 impl App {
     pub(crate) fn new(
         upstream: Upstream,
-        token: Option<SecretString>,
+        gate: Gate,
         language: Language,
         fields: FieldNames,
     ) -> Self {
-        Self(Arc::new(Shared { upstream, token, language, fields }))
+        Self(Arc::new(Shared { upstream, gate, language, fields }))
     }
 
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.0.upstream
     }
 
-    pub(crate) fn token(&self) -> Option<&SecretString> {
-        self.0.token.as_ref()
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     pub(crate) fn language(&self) -> &Language {
@@ -77,6 +77,7 @@ pub(crate) fn routes(app: App) -> Router {
     let guarded = Router::new()
         .route("/webhook/rounded-webhook", webhook_methods())
         .route("/webhook/rounded-webhook/", webhook_methods())
+        .route(auth::SECRET_PATH, webhook_methods())
         .route("/v1/tickets", post(tickets::create))
         .route("/v1/tickets/{ticket}", get(tickets::read))
         // Outside the body is nothing to protect, so strangers are turned away before it is read.
@@ -108,6 +109,8 @@ fn layered(routes: Router<App>, app: &App) -> Router<App> {
         .layer(middleware::from_fn_with_state(app.clone(), within))
         // Around everything that could panic; within the log, which shall tell of it.
         .layer(CatchPanicLayer::custom(panicked))
+        // Whatever is asked for, a flood or a stranger's address ends here.
+        .layer(middleware::from_fn_with_state(app.clone(), auth::knock))
         // Outermost: every answer has an id and a line in the log.
         .layer(middleware::from_fn(call::follow))
 }
@@ -137,6 +140,7 @@ async fn wrong_method(State(app): State<App>, headers: HeaderMap) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use access::{Rules, Surface};
     use axum::body::Body;
     use tower::ServiceExt as _;
 
@@ -144,7 +148,12 @@ mod tests {
 
     fn app() -> App {
         let upstream = Upstream::new("http://127.0.0.1:1", None).unwrap();
-        App::new(upstream, None, Language::default(), FieldNames::default())
+        App::new(
+            upstream,
+            Gate::new(Rules::open(Surface::Http)),
+            Language::default(),
+            FieldNames::default(),
+        )
     }
 
     async fn answer(routes: Router<App>, path: &str) -> Response {

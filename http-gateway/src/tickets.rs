@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use spoken::Language;
-use ticketing_proto::v1::{GetTicketRequest, Outcome, get_ticket_request::By};
+use ticketing_proto::v1::{GetTicketRequest, Outcome, Source, get_ticket_request::By};
 
 use crate::{
     body,
@@ -79,6 +79,9 @@ pub(crate) async fn create(
         return Err(Problem::wrong_fields(errors, &language));
     }
     language.as_str().clone_into(&mut ticket.language);
+    if ticket.source() == Source::Unspecified {
+        ticket.set_source(call.source().unwrap_or_default());
+    }
 
     let answer = app.upstream().create_ticket(&call, ticket).await;
     let answer = answer.map_err(|status| Problem::of(&status, &language))?;

@@ -26,6 +26,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(4);
 
+/// Names the client that the gateway calls for.
+const ON_BEHALF_OF: &str = "x-automatglpi-client";
+
 /// Readiness is asked for often, by machines in a hurry.
 const HEALTH_WITHIN: Duration = Duration::from_secs(1);
 
@@ -86,8 +89,9 @@ impl Upstream {
     /// Whether the server says that it can record tickets.
     pub(crate) async fn is_serving(&self) -> bool {
         let mut health = HealthClient::new(self.channel.clone());
-        let question = health.check(HealthCheckRequest::default());
-        match timeout(HEALTH_WITHIN, question).await {
+        let mut question = Request::new(HealthCheckRequest::default());
+        self.authorize(&mut question);
+        match timeout(HEALTH_WITHIN, health.check(question)).await {
             Ok(Ok(answer)) => answer.get_ref().status() == ServingStatus::Serving,
             Ok(Err(_)) | Err(_) => false,
         }
@@ -105,10 +109,19 @@ impl Upstream {
         if let Ok(id) = MetadataValue::try_from(call.id.as_bytes()) {
             metadata.insert("x-request-id", id);
         }
-        if let Some(authorization) = &self.authorization {
-            metadata.insert("authorization", authorization.clone());
+        if let Some(caller) = &call.caller
+            && let Ok(name) = MetadataValue::try_from(caller.name().as_str())
+        {
+            metadata.insert(ON_BEHALF_OF, name);
         }
+        self.authorize(&mut request);
         request
+    }
+
+    fn authorize<T>(&self, request: &mut Request<T>) {
+        if let Some(authorization) = &self.authorization {
+            request.metadata_mut().insert("authorization", authorization.clone());
+        }
     }
 }
 

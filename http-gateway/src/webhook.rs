@@ -79,7 +79,10 @@ pub(crate) async fn receive(
 
 /// Opens the ticket; if the call has one, adds the words to it.
 async fn open(upstream: &Upstream, call: &Call, keyed: Keyed, language: &Language) -> Reply {
-    let Keyed { ticket, followup_key } = keyed;
+    let Keyed { mut ticket, followup_key } = keyed;
+    if let Some(source) = call.source() {
+        ticket.set_source(source);
+    }
     let status = match upstream.create_ticket(call, ticket.clone()).await {
         Ok(created) => return Reply::created(created, language),
         Err(status) => status,

@@ -190,6 +190,15 @@ impl Source {
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// Which of two words the setting is: 0 or 1. The setting must have a default.
+    pub fn choice(&self, setting: &Setting, words: [&str; 2]) -> usize {
+        let text = self.required_text(setting);
+        words.iter().position(|word| *word == text.trim()).unwrap_or_else(|| {
+            self.wrong(setting, &format!("{} or {}", words[0], words[1]));
+            0
+        })
+    }
+
     /// The content of the file that the setting names.
     pub fn file(&self, setting: &Setting) -> Option<Vec<u8>> {
         let path = self.text(setting)?;

@@ -42,6 +42,24 @@ pub struct Request {
     pub answer_within: Duration,
 }
 
+/// Whose requests may be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody's.
+    All,
+    /// This client's.
+    Of(String),
+}
+
+impl Scope {
+    fn has(&self, entry: &Entry) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(client) => entry.client == *client,
+        }
+    }
+}
+
 /// What a caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -131,12 +149,13 @@ impl Ticketing {
         &self,
         request: Request,
         on: &Reference,
+        scope: &Scope,
         followup: NewFollowup,
     ) -> Result<Answer, Error> {
-        let parent = self.find(on).await?;
+        let parent = self.find(on, scope).await?;
         // A follow-up on a follow-up belongs to the same ticket.
         let parent = match parent.parent {
-            Some(ticket) => self.find(&ticket).await?,
+            Some(ticket) => self.find(&ticket, &Scope::All).await?,
             None => parent,
         };
         if parent.state == State::Discarded {
@@ -147,13 +166,15 @@ impl Ticketing {
     }
 
     /// The row of a reference.
-    pub async fn find(&self, reference: &Reference) -> Result<Entry, Error> {
-        self.outbox.find(reference).await.map_err(Error::Store)?.ok_or(Error::NotFound)
+    pub async fn find(&self, reference: &Reference, scope: &Scope) -> Result<Entry, Error> {
+        let found = self.outbox.find(reference).await.map_err(Error::Store)?;
+        found.filter(|entry| scope.has(entry)).ok_or(Error::NotFound)
     }
 
     /// The row that became GLPI's ticket of that number.
-    pub async fn find_by_ticket(&self, ticket: u32) -> Result<Entry, Error> {
-        self.outbox.find_delivered(ticket).await.map_err(Error::Store)?.ok_or(Error::NotFound)
+    pub async fn find_by_ticket(&self, ticket: u32, scope: &Scope) -> Result<Entry, Error> {
+        let found = self.outbox.find_delivered(ticket).await.map_err(Error::Store)?;
+        found.filter(|entry| scope.has(entry)).ok_or(Error::NotFound)
     }
 
     /// GLPI's present values of a ticket, if it gives them in time.
@@ -307,7 +328,7 @@ impl Ticketing {
             return Ok(None);
         }
         if let Some(parent) = parent
-            && self.find(parent).await?.state != State::Delivered
+            && self.find(parent, &Scope::All).await?.state != State::Delivered
         {
             return Ok(None);
         }

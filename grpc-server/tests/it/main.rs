@@ -1,6 +1,7 @@
 //! The contract over real sockets, the real binary under SIGKILL.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
 mod contract;
 mod crash;
 mod paused;

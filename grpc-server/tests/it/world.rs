@@ -15,6 +15,7 @@ use tonic::transport::Channel;
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) channel: Channel,
+    pub(crate) gate: ::access::Gate,
     pub(crate) shutdown: Shutdown,
     _directory: TempDir,
 }
@@ -37,12 +38,12 @@ impl World {
         source.finish().unwrap();
 
         let server = Server::bind(config).await.unwrap();
-        let address = server.local_addr().unwrap();
+        let (address, gate) = (server.local_addr().unwrap(), server.gate());
         let shutdown = Shutdown::new();
         let running = shutdown.clone();
         shutdown.spawn(async move { server.run(running).await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { sandbox, channel, shutdown, _directory: directory }
+        Self { sandbox, channel, gate, shutdown, _directory: directory }
     }
 
     pub(crate) fn tickets(&self) -> TicketingServiceClient<Channel> {
@@ -94,6 +95,9 @@ pub(crate) fn settings(sandbox: &Sandbox, store: &str) -> Vec<(String, String)> 
         ("GLPI_SLOWEST_REQUEST", "900ms"),
         ("AUTOMATGLPI_GRPC_LISTEN", "127.0.0.1:0"),
         ("AUTOMATGLPI_STORE", store),
+        // Tests call faster than people.
+        ("AUTOMATGLPI_CLIENT_RATE", "none"),
+        ("AUTOMATGLPI_SOURCE_RATE", "none"),
     ]
     .into_iter()
     .map(|(name, value)| pair(name, value))

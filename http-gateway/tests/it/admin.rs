@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::{
     fake::Answer,
-    world::{World, config, nowhere},
+    world::{World, config, guarded, nowhere},
 };
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn beyond_loopback_it_wants_a_token() {
     let error = Gateway::bind(open.clone()).await.unwrap_err();
     assert!(matches!(error, Error::Unguarded(_)));
     assert!(error.to_string().contains("AUTOMATGLPI_WEBHOOK_TOKEN"), "{error}");
-    open.webhook_token = Some("secret".into());
+    open.access = guarded("secret");
     Gateway::bind(open).await.unwrap();
 }
 

@@ -8,11 +8,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::world::{World, problem};
+use crate::world::{World, guarded, problem};
 
 #[tokio::test]
 async fn the_token_opens_the_webhook_and_v1() {
-    let world = World::with(|config| config.webhook_token = Some("secret".into())).await;
+    let world = World::with(|config| config.access = guarded("secret")).await;
     let ticket = json!({"description": "panne", "problem": "panne"});
     for path in ["/webhook/rounded-webhook", "/v1/tickets"] {
         let post = || world.client.post(format!("{}{path}", world.url));

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use ::access::{Client, Digest, Name, Role, Rules, Surface};
 use http_gateway::{Config, FieldNames, Gateway};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -25,11 +26,17 @@ pub(crate) fn config(grpc: SocketAddr) -> Config {
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         grpc_url: format!("http://{grpc}"),
         grpc_token: None,
-        webhook_token: None,
+        access: Rules::open(Surface::Http),
         language: Language::default(),
         fields: FieldNames::default(),
         shutdown_within: Duration::from_secs(5),
     }
+}
+
+/// Rules that let the bearer of a token in.
+pub(crate) fn guarded(token: &str) -> Rules {
+    let client = Client::new(Name::parse("webhook").unwrap(), &[Role::Create, Role::Read]);
+    Rules::open(Surface::Http).with_client(client.with_token(Digest::of(token.as_bytes())))
 }
 
 /// An address where nobody listens.

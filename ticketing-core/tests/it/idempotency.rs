@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use glpi_sandbox::{Fault, Kind, Operation};
-use ticketing_core::{outbox::State, ticket::NewFollowup, ticketing::Error};
+use ticketing_core::{
+    outbox::State,
+    ticket::NewFollowup,
+    ticketing::{Error, Scope},
+};
 
 use crate::world::{World, request};
 
@@ -101,6 +105,7 @@ async fn a_followup_is_given_up_with_its_ticket_and_none_is_taken_after_that() {
     assert!(world.ticketing.discard(&ticket.reference).await.unwrap());
     world.until(&followup.reference, State::Discarded).await;
     let late = NewFollowup { text: "encore".into(), details: vec![] };
-    let refused = world.ticketing.add_followup(request(None), &ticket.reference, late).await;
+    let refused =
+        world.ticketing.add_followup(request(None), &ticket.reference, &Scope::All, late).await;
     assert!(matches!(refused, Err(Error::Discarded { .. })), "{refused:?}");
 }

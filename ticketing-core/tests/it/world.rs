@@ -13,7 +13,7 @@ use ticketing_core::{
     glpi::{self, Glpi},
     outbox::{Entry, State, sqlite::SqliteOutbox},
     ticket::{Caller, NewFollowup, NewTicket, Reference},
-    ticketing::{Answer, Error, Request, Ticketing},
+    ticketing::{Answer, Error, Request, Scope, Ticketing},
 };
 
 /// As long as any wait of a test may take before it counts as failed.
@@ -52,7 +52,7 @@ impl World {
 
     pub(crate) async fn followup(&self, on: &Reference, key: &str, text: &str) -> Answer {
         let followup = NewFollowup { text: text.into(), details: vec![] };
-        self.ticketing.add_followup(request(Some(key)), on, followup).await.unwrap()
+        self.ticketing.add_followup(request(Some(key)), on, &Scope::All, followup).await.unwrap()
     }
 
     /// Waits until the row is in that state.
@@ -62,7 +62,7 @@ impl World {
             let mut ticks = tokio::time::interval(Duration::from_millis(5));
             loop {
                 ticks.tick().await;
-                let entry = self.ticketing.find(reference).await.unwrap();
+                let entry = self.ticketing.find(reference, &Scope::All).await.unwrap();
                 if entry.state == state {
                     return entry;
                 }

@@ -13,6 +13,7 @@ use crate::tables;
 #[derive(Debug, Serialize)]
 pub(super) struct EntryView {
     pub(super) reference: String,
+    pub(super) client: String,
     pub(super) state: &'static str,
     pub(super) parent_reference: Option<String>,
     pub(super) glpi_id: Option<u32>,
@@ -43,6 +44,7 @@ impl From<v1::Entry> for EntryView {
         Self {
             state,
             reference: entry.reference,
+            client: entry.client,
             parent_reference: filled(entry.parent_reference),
             glpi_id: entry.glpi_id,
             attempts: entry.attempts,
@@ -87,8 +89,16 @@ impl fmt::Display for StatusView {
 
 /// Entries as a table.
 pub(super) fn list(entries: Vec<EntryView>, with_content: bool) -> String {
-    let mut headings =
-        vec!["reference", "state", "glpi", "attempts", "recorded", "due or settled", "reason"];
+    let mut headings = vec![
+        "reference",
+        "client",
+        "state",
+        "glpi",
+        "attempts",
+        "recorded",
+        "due or settled",
+        "reason",
+    ];
     if with_content {
         headings.push("content");
     }
@@ -96,6 +106,7 @@ pub(super) fn list(entries: Vec<EntryView>, with_content: bool) -> String {
         let when = entry.due_time.or(entry.settle_time);
         let mut row = vec![
             entry.reference,
+            entry.client,
             entry.state.to_owned(),
             entry.glpi_id.map(|id| format!("#{id}")).unwrap_or_default(),
             entry.attempts.to_string(),
@@ -116,6 +127,7 @@ pub(super) fn one(entry: &EntryView) -> String {
     let time = |moment: Option<Timestamp>| moment.map(shown);
     let lines = [
         ("reference", Some(entry.reference.clone())),
+        ("client", Some(entry.client.clone())),
         ("state", Some(entry.state.to_owned())),
         ("adds to", entry.parent_reference.clone()),
         ("glpi", entry.glpi_id.map(|id| format!("#{id}"))),

@@ -14,7 +14,7 @@ use crate::{
 
 /// Lets calls of one listener in, by rules that may change meanwhile. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Door(Arc<ArcSwap<Open>>);
+pub struct Gate(Arc<ArcSwap<Open>>);
 
 /// The rules in force, and what has been counted under them.
 #[derive(Debug)]
@@ -84,8 +84,8 @@ const ROOM_WITHIN: Duration = Duration::from_secs(1);
 /// The name of whoever calls a listener that asks for no credential.
 const LOCAL: &str = "local";
 
-impl Door {
-    /// A door with these rules.
+impl Gate {
+    /// A gate with these rules.
     pub fn new(rules: Rules) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(Open::new(rules))))
     }

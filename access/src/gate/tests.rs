@@ -29,8 +29,8 @@ fn home() -> IpAddr {
     "192.0.2.1".parse().unwrap()
 }
 
-fn identify(door: &Door, credentials: Credentials<'_>) -> Result<String, Refusal> {
-    let caller = door.identify(&credentials, home(), NOW.parse().unwrap())?;
+fn identify(gate: &Gate, credentials: Credentials<'_>) -> Result<String, Refusal> {
+    let caller = gate.identify(&credentials, home(), NOW.parse().unwrap())?;
     Ok(caller.name().as_str().to_owned())
 }
 
@@ -41,37 +41,37 @@ fn token(header: &str) -> Credentials<'_> {
 #[test]
 fn a_token_lets_its_client_in_and_no_other() {
     let lines = "ivr create token=TOKEN(one) token=TOKEN(two)\n# a note\n\nconsole operate token=TOKEN(three)";
-    let door = Door::new(rules(Surface::Grpc, lines, &[("AUTOMATGLPI_GRPC_TOKEN", "own")]));
+    let gate = Gate::new(rules(Surface::Grpc, lines, &[("AUTOMATGLPI_GRPC_TOKEN", "own")]));
     for (header, client) in [
         ("Bearer one", "ivr"),
         ("bearer two", "ivr"),
         ("Bearer  three", "console"),
         ("Bearer own", "grpc"),
     ] {
-        assert_eq!(identify(&door, token(header)).as_deref(), Ok(client), "{header}");
+        assert_eq!(identify(&gate, token(header)).as_deref(), Ok(client), "{header}");
     }
     for header in ["", "one", "Bearer", "Bearer ", "Bearer on", "Bearer onee", "Basic  one"] {
-        assert_eq!(identify(&door, token(header)), Err(Refusal::Credential), "{header}");
+        assert_eq!(identify(&gate, token(header)), Err(Refusal::Credential), "{header}");
     }
-    assert_eq!(identify(&door, Credentials::default()), Err(Refusal::Credential));
+    assert_eq!(identify(&gate, Credentials::default()), Err(Refusal::Credential));
 }
 
 #[test]
 fn a_token_ends_when_its_time_is_over() {
     let lines = "ivr create token=TOKEN(old),until=2026-11-23 token=TOKEN(new),until=2026-11-24";
-    let door = Door::new(rules(Surface::Grpc, lines, &[]));
-    assert_eq!(identify(&door, token("Bearer old")), Err(Refusal::Credential));
-    assert_eq!(identify(&door, token("Bearer new")).as_deref(), Ok("ivr"));
+    let gate = Gate::new(rules(Surface::Grpc, lines, &[]));
+    assert_eq!(identify(&gate, token("Bearer old")), Err(Refusal::Credential));
+    assert_eq!(identify(&gate, token("Bearer new")).as_deref(), Ok("ivr"));
 }
 
 #[test]
 fn a_secret_path_is_no_token_and_a_token_no_path() {
     let lines = "agent create path=TOKEN(p)\nivr create token=TOKEN(t)";
-    let door = Door::new(rules(Surface::Http, lines, &[]));
+    let gate = Gate::new(rules(Surface::Http, lines, &[]));
     let path = |path| Credentials { path: Some(path), ..Credentials::default() };
-    assert_eq!(identify(&door, path("p")).as_deref(), Ok("agent"));
-    assert_eq!(identify(&door, path("t")), Err(Refusal::Credential));
-    assert_eq!(identify(&door, token("Bearer p")), Err(Refusal::Credential));
+    assert_eq!(identify(&gate, path("p")).as_deref(), Ok("agent"));
+    assert_eq!(identify(&gate, path("t")), Err(Refusal::Credential));
+    assert_eq!(identify(&gate, token("Bearer p")), Err(Refusal::Credential));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_certificate_names_its_client_and_goes_with_no_other_ones_token() {
     let lines = "console operate certificate=console.example.org\n\
                  ivr create certificate=ivr.example.org token=TOKEN(t)\n\
                  bot create token=TOKEN(b)";
-    let door = Door::new(rules(Surface::Grpc, lines, &[]));
+    let gate = Gate::new(rules(Surface::Grpc, lines, &[]));
     let [console, ivr] = ["console.example.org", "ivr.example.org"].map(|name| [name.to_owned()]);
     let with = |certificate, authorization: Option<&'static str>| Credentials {
         authorization: authorization.map(str::as_bytes),
@@ -87,21 +87,21 @@ fn a_certificate_names_its_client_and_goes_with_no_other_ones_token() {
         path: None,
     };
     let refused = Err(Refusal::Credential);
-    assert_eq!(identify(&door, with(&console, None)).as_deref(), Ok("console"));
-    assert_eq!(identify(&door, with(&ivr, Some("Bearer t"))).as_deref(), Ok("ivr"));
-    assert_eq!(identify(&door, with(&ivr, None)), refused, "it has a token as well");
-    assert_eq!(identify(&door, with(&console, Some("Bearer t"))), refused, "another one's");
-    assert_eq!(identify(&door, with(&[], Some("Bearer t"))), refused);
-    assert_eq!(identify(&door, with(&console, Some("Bearer b"))).as_deref(), Ok("bot"));
-    assert_eq!(identify(&door, with(&console, Some("Bearer no"))), refused);
+    assert_eq!(identify(&gate, with(&console, None)).as_deref(), Ok("console"));
+    assert_eq!(identify(&gate, with(&ivr, Some("Bearer t"))).as_deref(), Ok("ivr"));
+    assert_eq!(identify(&gate, with(&ivr, None)), refused, "it has a token as well");
+    assert_eq!(identify(&gate, with(&console, Some("Bearer t"))), refused, "another one's");
+    assert_eq!(identify(&gate, with(&[], Some("Bearer t"))), refused);
+    assert_eq!(identify(&gate, with(&console, Some("Bearer b"))).as_deref(), Ok("bot"));
+    assert_eq!(identify(&gate, with(&console, Some("Bearer no"))), refused);
 }
 
 #[test]
 fn without_a_client_to_know_everybody_is_let_in() {
-    let open = Door::new(rules(Surface::Grpc, "agent create path=TOKEN(p)", &[]));
+    let open = Gate::new(rules(Surface::Grpc, "agent create path=TOKEN(p)", &[]));
     assert!(!open.asks_for_credentials(), "paths are of no use here");
     assert_eq!(identify(&open, token("Bearer x")).as_deref(), Ok("local"));
-    let closed = Door::new(rules(Surface::Http, "agent create path=TOKEN(p)", &[]));
+    let closed = Gate::new(rules(Surface::Http, "agent create path=TOKEN(p)", &[]));
     assert!(closed.asks_for_credentials());
 }
 
@@ -109,31 +109,31 @@ fn without_a_client_to_know_everybody_is_let_in() {
 fn addresses_are_checked_for_all_and_for_one_client() {
     let lines = "ivr create token=TOKEN(t) from=198.51.100.0/24\nbot create token=TOKEN(b)";
     let all = ("AUTOMATGLPI_ALLOW_FROM", "192.0.2.0/24,198.51.100.7");
-    let door = Door::new(rules(Surface::Http, lines, &[all]));
-    let knock = |peer: &str| door.knock(peer.parse().unwrap(), [].into_iter());
+    let gate = Gate::new(rules(Surface::Http, lines, &[all]));
+    let knock = |peer: &str| gate.knock(peer.parse().unwrap(), [].into_iter());
     assert_eq!(knock("192.0.2.9"), Ok("192.0.2.9".parse().unwrap()));
     assert_eq!(knock("192.0.3.9"), Err(Refusal::Address));
-    assert_eq!(identify(&door, token("Bearer t")), Err(Refusal::Address));
-    assert_eq!(identify(&door, token("Bearer b")).as_deref(), Ok("bot"));
+    assert_eq!(identify(&gate, token("Bearer t")), Err(Refusal::Address));
+    assert_eq!(identify(&gate, token("Bearer b")).as_deref(), Ok("bot"));
 }
 
 #[test]
 fn roles_are_checked_and_a_relay_speaks_for_others_only_as_they_may() {
-    let door = Door::new(rules(
+    let gate = Gate::new(rules(
         Surface::Grpc,
         "gate relay token=TOKEN(g)\nivr create token=TOKEN(i)",
         &[],
     ));
-    let caller = |header| door.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
+    let caller = |header| gate.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
     let ivr = caller("Bearer i");
-    assert!(door.admit(&ivr, Role::Create).is_ok());
-    assert_eq!(door.admit(&ivr, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
+    assert!(gate.admit(&ivr, Role::Create).is_ok());
+    assert_eq!(gate.admit(&ivr, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
 
     let agent = Name::parse("agent").unwrap();
     let relayed = caller("Bearer g").on_behalf_of(agent.clone());
     assert_eq!(relayed.name(), &agent);
-    assert!(door.admit(&relayed, Role::Create).is_ok());
-    assert_eq!(door.admit(&relayed, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
+    assert!(gate.admit(&relayed, Role::Create).is_ok());
+    assert_eq!(gate.admit(&relayed, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
     assert_eq!(ivr.on_behalf_of(agent).name().as_str(), "ivr", "only a relay may");
 }
 
@@ -141,29 +141,29 @@ fn roles_are_checked_and_a_relay_speaks_for_others_only_as_they_may() {
 fn a_client_that_takes_all_it_can_leaves_room_for_others() {
     let lines = "flood create token=TOKEN(f) rate=4/h\nivr create token=TOKEN(i)";
     let further = [("AUTOMATGLPI_MAX_CALLS", "4"), ("AUTOMATGLPI_CLIENT_RATE", "none")];
-    let door = Door::new(rules(Surface::Grpc, lines, &further));
-    let caller = |header| door.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
+    let gate = Gate::new(rules(Surface::Grpc, lines, &further));
+    let caller = |header| gate.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
     let (flood, ivr) = (caller("Bearer f"), caller("Bearer i"));
-    let passes: Vec<_> = (0..8).map(|_| door.admit(&flood, Role::Create)).collect();
+    let passes: Vec<_> = (0..8).map(|_| gate.admit(&flood, Role::Create)).collect();
     assert_eq!(passes.iter().filter(|pass| pass.is_ok()).count(), 2, "half of all places");
     assert!(matches!(passes[7], Err(Refusal::Full { .. })));
-    assert!(matches!(door.admit(&flood, Role::Create), Err(Refusal::Rate { .. })));
-    let others = [door.admit(&ivr, Role::Create), door.admit(&ivr, Role::Create)];
+    assert!(matches!(gate.admit(&flood, Role::Create), Err(Refusal::Rate { .. })));
+    let others = [gate.admit(&ivr, Role::Create), gate.admit(&ivr, Role::Create)];
     assert!(others.iter().all(Result::is_ok));
     drop(passes);
-    assert!(door.admit(&ivr, Role::Create).is_err(), "its own half is taken");
+    assert!(gate.admit(&ivr, Role::Create).is_err(), "its own half is taken");
     drop(others);
-    assert!(door.admit(&ivr, Role::Create).is_ok(), "places come back");
+    assert!(gate.admit(&ivr, Role::Create).is_ok(), "places come back");
 }
 
 #[test]
 fn rules_change_while_the_door_is_in_use() {
-    let door = Door::new(rules(Surface::Grpc, "ivr create token=TOKEN(old)", &[]));
-    let ivr = door.identify(&token("Bearer old"), home(), NOW.parse().unwrap()).unwrap();
-    let pass = door.admit(&ivr, Role::Create);
-    door.clone().change(rules(Surface::Grpc, "ivr create token=TOKEN(new)", &[]));
-    assert_eq!(identify(&door, token("Bearer old")), Err(Refusal::Credential));
-    assert_eq!(identify(&door, token("Bearer new")).as_deref(), Ok("ivr"));
+    let gate = Gate::new(rules(Surface::Grpc, "ivr create token=TOKEN(old)", &[]));
+    let ivr = gate.identify(&token("Bearer old"), home(), NOW.parse().unwrap()).unwrap();
+    let pass = gate.admit(&ivr, Role::Create);
+    gate.clone().change(rules(Surface::Grpc, "ivr create token=TOKEN(new)", &[]));
+    assert_eq!(identify(&gate, token("Bearer old")), Err(Refusal::Credential));
+    assert_eq!(identify(&gate, token("Bearer new")).as_deref(), Ok("ivr"));
     assert!(pass.is_ok());
 }
 
