@@ -68,7 +68,7 @@ impl Networks {
 }
 
 /// The network that counts as one source: one customer of IPv6 has at least a `/64` to choose from.
-pub(crate) fn source(address: IpAddr) -> IpAddr {
+pub fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),

@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::{
-    CertificateNames, Guards, Inside, Peer, Tls, Traffic,
+    CertificateNames, Config, Guards, Inside, Peer, Tls, TlsError, Traffic,
     connection::{BoxError, Http, Patience, attend},
+    descriptors::make_room,
     room::{Full, Place, Room},
 };
 
@@ -53,6 +54,17 @@ impl Protocols {
     }
 }
 
+/// Why a door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address cannot be listened on.
+    #[error("the address cannot be listened on")]
+    Listen(#[from] io::Error),
+    /// The certificate cannot be used.
+    #[error("its certificate cannot be used")]
+    Tls(#[from] TlsError),
+}
+
 /// A listener that takes connections once it [serves](Self::serve); until then they wait.
 #[derive(Debug)]
 pub struct Door {
@@ -65,13 +77,18 @@ pub struct Door {
 }
 
 impl Door {
-    /// Listens. With `tls`, plain connections fail in the handshake.
-    pub async fn bind(
+    /// Reads the certificate, if there is one, and listens.
+    pub async fn open(
         address: SocketAddr,
         protocols: Protocols,
-        guards: Guards,
-        tls: Option<Tls>,
-    ) -> io::Result<Self> {
+        config: Config,
+    ) -> Result<Self, OpenError> {
+        let Config { guards, tls } = config;
+        let tls = match tls {
+            Some(files) => Some(Tls::open(files, protocols.names()).await?),
+            None => None,
+        };
+        make_room(guards.connections);
         let listener = TcpListener::bind(address).await?;
         let room = Room::new(&guards);
         Ok(Self { listener, inside: Inside::new(), protocols, guards, tls, room })
@@ -80,6 +97,11 @@ impl Door {
     /// The address listened on.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Its certificate. Plain connections to a door that has one fail in the handshake.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// The way in from this process.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipnet::IpNet;
+use access::Networks;
 
 /// The bounds of one listener. Connections that pass them are closed; others don't notice.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct Guards {
     /// customer is given. Default: 1024.
     pub connections_per_source: usize,
     /// Reverse proxies: they bring everybody's connections, and only the whole is counted.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Networks,
     /// How long the TLS handshake may take. Default: 5 s.
     pub handshake: Duration,
     /// How long the head of the first request may take after that; in HTTP/2 with what comes
@@ -40,7 +40,7 @@ impl Default for Guards {
         Self {
             connections: 4096,
             connections_per_source: 1024,
-            trusted_proxies: Vec::new(),
+            trusted_proxies: Networks::default(),
             handshake: Duration::from_secs(5),
             first_head: Duration::from_secs(10),
             idle: Duration::from_secs(90),
@@ -50,14 +50,5 @@ impl Default for Guards {
             keepalive_every: Duration::from_secs(30),
             keepalive_within: Duration::from_secs(10),
         }
-    }
-}
-
-impl Guards {
-    /// The defaults with that many connections, of which one source gets a quarter, and those
-    /// proxies.
-    pub fn new(connections: usize, trusted_proxies: Vec<IpNet>) -> Self {
-        let connections_per_source = (connections / 4).max(1);
-        Self { connections, connections_per_source, trusted_proxies, ..Self::default() }
     }
 }

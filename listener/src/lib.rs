@@ -6,7 +6,9 @@
 //! extension [`Peer`]. [`Tls`] holds the certificate, and takes its successor while the door is
 //! open. Within the process, an [`Inside`] leads to the same services without a socket.
 
+mod config;
 mod connection;
+mod descriptors;
 mod door;
 mod guards;
 mod inside;
@@ -14,7 +16,8 @@ mod peer;
 mod room;
 mod tls;
 
-pub use door::{Door, Protocols};
+pub use config::Config;
+pub use door::{Door, OpenError, Protocols};
 pub use guards::Guards;
 pub use inside::Inside;
 pub use peer::{CertificateNames, Peer};

@@ -2,14 +2,14 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use ipnet::IpNet;
+use access::{Networks, source};
 
 use crate::Guards;
 
@@ -53,7 +53,7 @@ pub(crate) enum Full {
 pub(crate) struct Room {
     most: usize,
     most_per_source: usize,
-    trusted: Vec<IpNet>,
+    trusted: Networks,
     occupancy: Mutex<Occupancy>,
     accepted: AtomicU64,
     refused: AtomicU64,
@@ -93,9 +93,7 @@ impl Room {
 
     /// Takes a place for a connection from that address.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
-        let address = address.to_canonical();
-        let is_trusted = self.trusted.iter().any(|network| network.contains(&address));
-        let source = (!is_trusted).then(|| source(address));
+        let source = (!self.trusted.contains(address)).then(|| source(address));
         let taken = self.occupancy().enter(source, self.most, self.most_per_source);
         let counter = if taken.is_ok() { &self.accepted } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -154,27 +152,15 @@ impl Drop for Place {
     }
 }
 
-/// The address, or the /64 it lies in: a single customer has 2⁶⁴ addresses of IPv6 and may use
-/// each once.
-fn source(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn room(most: usize, per_source: usize, trusted: &[&str]) -> Arc<Room> {
+    fn room(most: usize, per_source: usize, trusted: Option<&str>) -> Arc<Room> {
         Room::new(&Guards {
             connections: most,
             connections_per_source: per_source,
-            trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
+            trusted_proxies: trusted.map_or_else(Networks::default, |them| them.parse().unwrap()),
             ..Guards::default()
         })
     }
@@ -185,7 +171,7 @@ mod tests {
 
     #[test]
     fn one_source_gets_its_part_and_others_still_enter() {
-        let room = room(4, 2, &[]);
+        let room = room(4, 2, None);
         let first = room.enter(ip("192.0.2.1")).unwrap();
         let _second = room.enter(ip("192.0.2.1")).unwrap();
         assert_eq!(room.enter(ip("192.0.2.1")).unwrap_err(), Full::Source);
@@ -198,7 +184,7 @@ mod tests {
 
     #[test]
     fn above_the_whole_nobody_enters_until_somebody_leaves() {
-        let room = room(2, 2, &["10.0.0.0/8"]);
+        let room = room(2, 2, Some("10.0.0.0/8"));
         let first = room.enter(ip("10.0.0.1")).unwrap();
         let second = room.enter(ip("192.0.2.1")).unwrap();
         assert_eq!(room.enter(ip("192.0.2.2")).unwrap_err(), Full::House);
@@ -210,7 +196,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_are_one_source() {
-        let room = room(9, 1, &[]);
+        let room = room(9, 1, None);
         let _place = room.enter(ip("2001:db8::1")).unwrap();
         assert_eq!(room.enter(ip("2001:db8::ffff:1")).unwrap_err(), Full::Source);
         let _other = room.enter(ip("2001:db8:0:1::1")).unwrap();
@@ -218,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_trusted_proxy_may_bring_as_many_as_there_are_places() {
-        let room = room(3, 1, &["10.0.0.0/8"]);
+        let room = room(3, 1, Some("10.0.0.0/8"));
         let places: Vec<_> = (0..3).map(|_| room.enter(ip("10.1.2.3")).unwrap()).collect();
         assert_eq!(room.traffic().open(), places.len());
     }

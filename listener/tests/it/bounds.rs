@@ -40,7 +40,7 @@ async fn one_address_leaves_room_for_others_and_within_the_process_there_always_
 #[tokio::test]
 async fn within_the_process_no_certificate_is_needed() {
     let authority = Authority::new();
-    let tls = authority.tls("voice.test", Some((&authority, true))).await;
+    let tls = authority.tls("voice.test", Some((&authority, true)));
     let world = World::new(Protocols::Http2, Guards::default(), Some(tls)).await;
     let (mut client, _) = http2(world.inside.connect().await.unwrap(), &world.tasks).await;
     assert_eq!(ask(&mut client, "/").await.unwrap(), "nobody");
@@ -93,7 +93,7 @@ async fn rapid_resets_end_the_connection_and_others_are_served() {
 #[tokio::test]
 async fn a_tls_door_speaks_http2_alone_if_it_shall() {
     let authority = Authority::new();
-    let tls = authority.tls("voice.test", None).await;
+    let tls = authority.tls("voice.test", None);
     let world = World::new(Protocols::Http2, Guards::default(), Some(tls)).await;
     let connector = authority.client(None, "h2");
     let mut stream = shake(&connector, &world, "voice.test").await.unwrap();

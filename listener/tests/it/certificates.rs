@@ -1,18 +1,18 @@
 //! TLS: who is served, and under which certificate.
 
-use listener::{Guards, Protocols, Tls};
+use listener::{Files, Guards, Protocols};
 use tokio::io::AsyncReadExt as _;
 
 use crate::world::{Authority, World, ask, get, http2, shake, until_closed};
 
-async fn world(tls: Tls) -> World {
+async fn world(tls: Files) -> World {
     World::new(Protocols::Http1And2, Guards::default(), Some(tls)).await
 }
 
 #[tokio::test]
 async fn both_protocols_are_served_over_tls() {
     let authority = Authority::new();
-    let world = world(authority.tls("voice.test", None).await).await;
+    let world = world(authority.tls("voice.test", None)).await;
 
     let connector = authority.client(None, "http/1.1");
     let mut stream = shake(&connector, &world, "voice.test").await.unwrap();
@@ -28,7 +28,7 @@ async fn both_protocols_are_served_over_tls() {
 #[tokio::test]
 async fn a_plain_client_of_a_tls_door_is_turned_away() {
     let authority = Authority::new();
-    let world = world(authority.tls("voice.test", None).await).await;
+    let world = world(authority.tls("voice.test", None)).await;
     let mut stream = world.connect().await;
     assert!(!get(&mut stream, "/").await.contains("HTTP"));
     until_closed(&mut stream).await;
@@ -39,7 +39,7 @@ async fn a_plain_client_of_a_tls_door_is_turned_away() {
 async fn a_client_is_known_by_the_names_of_its_certificate() {
     let (servers, clients) = (Authority::new(), Authority::new());
     for required in [false, true] {
-        let world = world(servers.tls("voice.test", Some((&clients, required))).await).await;
+        let world = world(servers.tls("voice.test", Some((&clients, required)))).await;
         let connector = servers.client(Some(&clients.issue("ivr.test")), "http/1.1");
         let mut stream = shake(&connector, &world, "voice.test").await.unwrap();
         assert!(get(&mut stream, "/").await.ends_with("The ivr.test, ivr.test"));
@@ -51,11 +51,11 @@ async fn a_certificate_may_be_optional_or_required() {
     let (servers, clients) = (Authority::new(), Authority::new());
     let connector = servers.client(None, "http/1.1");
 
-    let optional = world(servers.tls("voice.test", Some((&clients, false))).await).await;
+    let optional = world(servers.tls("voice.test", Some((&clients, false)))).await;
     let mut stream = shake(&connector, &optional, "voice.test").await.unwrap();
     assert!(get(&mut stream, "/").await.ends_with("nobody"));
 
-    let required = world(servers.tls("voice.test", Some((&clients, true))).await).await;
+    let required = world(servers.tls("voice.test", Some((&clients, true)))).await;
     // The client may believe that it is connected: its certificate is looked at last.
     if let Ok(mut stream) = shake(&connector, &required, "voice.test").await {
         assert!(stream.read(&mut [0; 64]).await.is_err(), "turned away");
@@ -65,7 +65,7 @@ async fn a_certificate_may_be_optional_or_required() {
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_turned_away() {
     let (servers, clients, strangers) = (Authority::new(), Authority::new(), Authority::new());
-    let world = world(servers.tls("voice.test", Some((&clients, false))).await).await;
+    let world = world(servers.tls("voice.test", Some((&clients, false)))).await;
     let connector = servers.client(Some(&strangers.issue("ivr.test")), "http/1.1");
     if let Ok(mut stream) = shake(&connector, &world, "voice.test").await {
         assert!(stream.read(&mut [0; 64]).await.is_err(), "turned away");
@@ -75,8 +75,8 @@ async fn a_certificate_of_another_authority_is_turned_away() {
 #[tokio::test]
 async fn a_new_certificate_is_for_new_connections_and_old_ones_live_on() {
     let authority = Authority::new();
-    let tls = authority.tls("old.test", None).await;
-    let world = world(tls.clone()).await;
+    let world = world(authority.tls("old.test", None)).await;
+    let tls = world.tls.clone().unwrap();
     let connector = authority.client(None, "http/1.1");
     let mut old = shake(&connector, &world, "old.test").await.unwrap();
 
@@ -94,8 +94,8 @@ async fn a_new_certificate_is_for_new_connections_and_old_ones_live_on() {
 #[tokio::test]
 async fn what_cannot_be_used_leaves_the_old_certificate_in_use() {
     let authority = Authority::new();
-    let tls = authority.tls("old.test", None).await;
-    let world = world(tls.clone()).await;
+    let world = world(authority.tls("old.test", None)).await;
+    let tls = world.tls.clone().unwrap();
     let connector = authority.client(None, "http/1.1");
     let (certificate, key) = authority.issue("new.test");
     let (_, other_key) = authority.issue("new.test");

@@ -5,7 +5,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, body::Bytes, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use listener::{ClientCertificates, Door, Files, Guards, Inside, Peer, Protocols, Tls, Traffic};
+use listener::{
+    ClientCertificates, Config, Door, Files, Guards, Inside, Peer, Protocols, Tls, Traffic,
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -32,13 +34,14 @@ pub(crate) struct World {
     pub(crate) tasks: TaskTracker,
     pub(crate) traffic: Traffic,
     pub(crate) inside: Inside,
+    pub(crate) tls: Option<Tls>,
     gate: Gate,
 }
 
 impl World {
-    pub(crate) async fn new(protocols: Protocols, guards: Guards, tls: Option<Tls>) -> Self {
+    pub(crate) async fn new(protocols: Protocols, guards: Guards, tls: Option<Files>) -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
-        let door = Door::bind(address, protocols, guards, tls).await.unwrap();
+        let door = Door::open(address, protocols, Config { guards, tls }).await.unwrap();
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
         let gate = Gate::default();
         let behind = gate.clone();
@@ -48,6 +51,7 @@ impl World {
             closing: closing.clone(),
             traffic: door.traffic(),
             inside: door.inside(),
+            tls: door.tls().cloned(),
             gate,
             tasks,
         };
@@ -207,10 +211,10 @@ impl Authority {
         Files { certificate, key, clients }
     }
 
-    /// A server's TLS.
-    pub(crate) async fn tls(&self, name: &str, clients: Option<(&Self, bool)>) -> Tls {
+    /// The files of a server of that name.
+    pub(crate) fn tls(&self, name: &str, clients: Option<(&Self, bool)>) -> Files {
         self.install(&self.issue(name));
-        Tls::open(self.files(clients), Protocols::Http1And2.names()).await.unwrap()
+        self.files(clients)
     }
 
     /// A client that trusts this authority, with a certificate of its own or without.
