@@ -1,9 +1,15 @@
 //! The way in.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use service_kit::{config::Source, reload::Change, settings};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -94,6 +100,25 @@ impl Gate {
     /// forgotten.
     pub fn change(&self, rules: Rules) {
         self.0.store(Arc::new(Open::new(rules)));
+    }
+
+    /// Reads clients and limits again, for [`service_kit::Reload`]. A `listener` that others than
+    /// this machine can reach is not opened to everybody.
+    pub fn reloading(
+        &self,
+        listener: SocketAddr,
+    ) -> impl Fn(&Source) -> Change + Send + Sync + use<> {
+        let this = self.clone();
+        move |source| {
+            let Rules { surface, insiders, .. } = this.0.load().rules.clone();
+            let rules = Rules { insiders, ..Rules::from_source(source, surface) };
+            if !rules.ask_for_credentials() && !listener.ip().is_loopback() {
+                let expected = "at least one client, since others than this machine can call";
+                source.wrong(&settings::AUTOMATGLPI_CLIENTS, expected);
+            }
+            let this = this.clone();
+            Box::new(move || this.change(rules))
+        }
     }
 
     /// Whether a credential is asked for.
@@ -196,6 +221,7 @@ impl Open {
         let share = rules.max_calls.div_ceil(2);
         let name = Name::parse(LOCAL).expect("letters are a name");
         let local = Client::new(name, &Role::ALL);
+        // Insiders have no limits of their own.
         let clients = rules.clients.iter().chain([&local]).map(|client| {
             let rate = client.rate.or(rules.client_rate);
             (client.name.clone(), ClientLimits::new(rate, share))
@@ -219,7 +245,7 @@ impl Open {
             client.certificates.iter().any(|name| credentials.certificate.contains(name))
         };
         let mut found = None;
-        for client in &self.rules.clients {
+        for client in self.rules.clients.iter().chain(&self.rules.insiders) {
             let is_it = match (&token, &path) {
                 (Some(token), _) => {
                     token.is_some_and(|token| any(client, &client.tokens, token, now))

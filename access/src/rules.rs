@@ -22,6 +22,8 @@ pub enum Surface {
 pub struct Rules {
     pub(crate) surface: Surface,
     pub(crate) clients: Vec<Client>,
+    /// Parts of this process, which no configuration names.
+    pub(crate) insiders: Vec<Client>,
     pub(crate) allow_from: Option<Networks>,
     pub(crate) trusted_proxies: Networks,
     pub(crate) client_rate: Option<Rate>,
@@ -50,6 +52,7 @@ impl Rules {
         Self {
             surface,
             clients,
+            insiders: Vec::new(),
             allow_from: match surface {
                 Surface::Http => networks(source, &settings::AUTOMATGLPI_ALLOW_FROM),
                 Surface::Grpc => None,
@@ -69,6 +72,7 @@ impl Rules {
         Self {
             surface,
             clients: Vec::new(),
+            insiders: Vec::new(),
             allow_from: None,
             trusted_proxies: Networks::default(),
             client_rate: None,
@@ -81,6 +85,13 @@ impl Rules {
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.clients.push(client);
+        self
+    }
+
+    /// Lets a part of this process in as well, now and after each change, without limits.
+    #[must_use]
+    pub fn with_insider(mut self, client: Client) -> Self {
+        self.insiders.push(client);
         self
     }
 

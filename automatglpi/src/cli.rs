@@ -2,8 +2,9 @@
 
 #![expect(clippy::doc_markdown, reason = "the help names settings without backticks")]
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr as _, time::Duration};
 
+use access::{Name, Role};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ticketing_core::ticket::Reference;
@@ -69,6 +70,12 @@ pub(crate) enum Command {
     ///
     /// Asks `/readyz` of AUTOMATGLPI_ADMIN_LISTEN. The exit code is 0 only if the answer is yes.
     Health(Health),
+    /// Draw a token for a client: print it once, and the line to store
+    ///
+    /// The token goes to standard output, and nothing else: it is kept nowhere. The line goes to
+    /// standard error; put it into the file of AUTOMATGLPI_CLIENTS_FILE, then send SIGHUP.
+    #[command(subcommand)]
+    Token(Token),
     /// See and mend what waits for GLPI
     ///
     /// Asks the gRPC server of AUTOMATGLPI_GRPC_URL, with AUTOMATGLPI_GRPC_TOKEN if it is set. What
@@ -210,6 +217,29 @@ pub(crate) enum Outbox {
         #[arg(long)]
         csv: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Draw one
+    New {
+        /// The client's name: up to 64 letters, digits, `-`, `_` and `.`
+        #[arg(long, value_parser = client_name)]
+        name: Name,
+        /// What it may do: create, read, operate or relay; may be given several times
+        #[arg(long = "role", required = true, value_parser = Role::from_str)]
+        roles: Vec<Role>,
+        /// The last day it is valid, such as 2027-01-31
+        #[arg(long, value_name = "DAY")]
+        until: Option<jiff::civil::Date>,
+        /// Draw a secret path for webhooks that cannot send a token, instead of a token
+        #[arg(long)]
+        path: bool,
+    },
+}
+
+fn client_name(text: &str) -> Result<Name, &'static str> {
+    Name::parse(text).ok_or("a name has up to 64 letters, digits, - _ and .")
 }
 
 #[derive(Debug, Args)]

@@ -12,3 +12,4 @@ pub(crate) mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod server;
+pub(crate) mod token;

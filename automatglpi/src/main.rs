@@ -51,6 +51,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(options) => commands::check::run(config, options).await,
         Command::Config(options) => commands::config::run(config, options),
         Command::Health(options) => commands::health::run(config, options).await,
+        Command::Token(order) => commands::token::run(order),
         Command::Outbox(order) => commands::outbox::run(config, order).await,
         Command::Bench(options) => commands::bench::run(options).await,
         Command::Completions { shell } => commands::reference::completions(shell),

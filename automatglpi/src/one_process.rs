@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use access::{Client, Name, NewToken, Role};
+use anyhow::Context as _;
 use grpc_server::Server;
 use http_gateway::Gateway;
-use service_kit::{Pulse, Shutdown, config::Source, telemetry};
+use service_kit::{Pulse, Reload, Shutdown, config::Source, telemetry};
 
 /// All that the two are configured by.
 pub(crate) struct Config {
@@ -41,7 +43,14 @@ impl Config {
 impl Pair {
     /// Opens the outbox and listens; the gateway is led to wherever the server listens.
     pub(crate) async fn bind(config: Config) -> anyhow::Result<Self> {
-        let Config { server, mut gateway } = config;
+        let Config { mut server, mut gateway } = config;
+        // Whoever else may call: the gateway calls for its clients, under a token of this process.
+        let NewToken { secret, digest } =
+            NewToken::draw().context("the system gives no randomness")?;
+        let name = Name::parse("gateway").expect("letters are a name");
+        let insider = Client::new(name, &[Role::Relay]).with_token(digest);
+        server.access = server.access.with_insider(insider);
+        gateway.grpc_token = Some(secret);
         let server = Server::bind(server).await?;
         gateway.grpc_url = format!("http://{}", reachable(server.local_addr()?));
         let gateway = Gateway::bind(gateway).await?;
@@ -54,6 +63,14 @@ impl Pair {
             grpc: self.server.local_addr()?,
             admin: self.gateway.admin_addr()?,
         })
+    }
+
+    /// What can be changed while they run.
+    pub(crate) fn reload(&self) -> anyhow::Result<Reload> {
+        let (server, gateway) = (&self.server, &self.gateway);
+        Ok(Reload::new()
+            .with(server.gate().reloading(server.local_addr()?))
+            .with(gateway.gate().reloading(gateway.local_addr()?)))
     }
 
     /// Beats whenever the outbox has answered.

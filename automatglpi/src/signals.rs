@@ -1,7 +1,9 @@
-//! SIGTERM and SIGINT: the first ends in order, the second at once.
+//! SIGTERM and SIGINT: the first ends in order, the second at once. SIGHUP reads the configuration again.
+
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use service_kit::Shutdown;
+use service_kit::{Reload, Shutdown};
 
 use crate::service_manager;
 
@@ -42,4 +44,13 @@ pub(crate) async fn before_the_second(
             bail!("ended at once; what was under way is looked up at the next start")
         }
     }
+}
+
+/// Reads the configuration again at SIGHUP, which must not end the process.
+pub(crate) fn reload(
+    reload: Reload,
+    config: Option<&Path>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
+    reload.on_hangup(config, shutdown).context("cannot listen for signals")
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use grpc_server::{Config, Server};
-use service_kit::{Shutdown, config::Source, telemetry};
+use service_kit::{Reload, Shutdown, config::Source, telemetry};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -16,7 +16,10 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen for signals")?;
     let server = Server::bind(config).await?;
-    tracing::info!(address = %server.local_addr()?, "serving the contract");
+    let address = server.local_addr()?;
+    let reload = Reload::new().with(server.gate().reloading(address));
+    reload.on_hangup(None, &shutdown).context("cannot listen for signals")?;
+    tracing::info!(address = %address, "serving the contract");
     server.run(shutdown).await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use http_gateway::{Config, Gateway};
-use service_kit::{Shutdown, config::Source, telemetry};
+use service_kit::{Reload, Shutdown, config::Source, telemetry};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -16,8 +16,11 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen for signals")?;
     let gateway = Gateway::bind(config).await?;
+    let address = gateway.local_addr()?;
+    let reload = Reload::new().with(gateway.gate().reloading(address));
+    reload.on_hangup(None, &shutdown).context("cannot listen for signals")?;
     tracing::info!(
-        address = %gateway.local_addr()?,
+        %address,
         admin = %gateway.admin_addr()?,
         "serving webhooks"
     );

@@ -2,11 +2,13 @@
 
 pub mod config;
 mod pulse;
+pub mod reload;
 pub mod settings;
 mod shutdown;
 pub mod telemetry;
 
 pub use pulse::Pulse;
+pub use reload::Reload;
 pub use shutdown::Shutdown;
 
 /// Chooses the TLS provider for the whole process. Call it first in `main` and in tests: the crates

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use http_gateway::{Config, Gateway};
-use service_kit::{config::Source, telemetry};
+use service_kit::{Reload, config::Source, telemetry};
 
 use crate::{
     output,
@@ -11,8 +11,8 @@ use crate::{
     signals,
 };
 
-pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let source = Source::from_process(config)?;
+pub(crate) async fn run(config_file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let source = Source::from_process(config_file)?;
     let config = Config::from_source(&source);
     let log = telemetry::Config::from_source(&source);
     source.finish()?;
@@ -21,6 +21,7 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let shutdown = signals::listen()?;
     let gateway = Gateway::bind(config).await?;
     let (http, admin) = (gateway.local_addr()?, gateway.admin_addr()?);
+    signals::reload(Reload::new().with(gateway.gate().reloading(http)), config_file, &shutdown)?;
     output::ready(&source, &[("http", http), ("admin", admin)]);
     service_manager::ready(&shutdown, Vitals { admin: Some(admin), outbox: None });
     let serving = Box::pin(async { Ok(gateway.run(shutdown.clone()).await?) });

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use grpc_server::{Config, Server};
-use service_kit::{config::Source, settings, telemetry};
+use service_kit::{Reload, config::Source, settings, telemetry};
 
 use crate::{
     cli::StateDirectory,
@@ -16,10 +16,10 @@ use crate::{
 const OUTBOX_FILE: &str = "outbox.db";
 
 pub(crate) async fn run(
-    config: Option<&Path>,
+    config_file: Option<&Path>,
     options: StateDirectory,
 ) -> anyhow::Result<ExitCode> {
-    let source = with_state_directory(Source::from_process(config)?, &options);
+    let source = with_state_directory(Source::from_process(config_file)?, &options);
     let config = Config::from_source(&source);
     let log = telemetry::Config::from_source(&source);
     source.finish()?;
@@ -28,6 +28,8 @@ pub(crate) async fn run(
     let shutdown = signals::listen()?;
     let listening = async { Ok(Server::bind(config).await?) };
     let server = signals::before_the_first(&shutdown, listening).await?;
+    let reload = Reload::new().with(server.gate().reloading(server.local_addr()?));
+    signals::reload(reload, config_file, &shutdown)?;
     output::ready(&source, &[("grpc", server.local_addr()?)]);
     service_manager::ready(&shutdown, Vitals { admin: None, outbox: Some(server.pulse()) });
     let serving = Box::pin(async { Ok(server.run(shutdown.clone()).await?) });

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
-use service_kit::settings::Setting;
+use service_kit::settings::{self, Setting};
 use tokio::{
     process::{Child, Command},
     time::Instant,
@@ -61,6 +61,9 @@ impl Process {
             .arg(name)
             .args(arguments)
             .env_clear()
+            // What is measured shall not be what is allowed.
+            .env(settings::AUTOMATGLPI_CLIENT_RATE.name, "none")
+            .env(settings::AUTOMATGLPI_SOURCE_RATE.name, "none")
             .envs(settings.iter().map(|(setting, value)| (setting.name, value)))
             .current_dir(directory)
             .stdin(Stdio::null())

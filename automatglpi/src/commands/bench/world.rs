@@ -163,9 +163,6 @@ fn server_settings(
         (settings::GLPI_USER_TOKEN, USER_TOKEN.to_owned()),
         (settings::GLPI_MAX_IN_FLIGHT, setup.callers.to_string()),
         (settings::AUTOMATGLPI_STORE, store),
-        // To be measured, not to be kept.
-        (settings::AUTOMATGLPI_CLIENT_RATE, "none".to_owned()),
-        (settings::AUTOMATGLPI_SOURCE_RATE, "none".to_owned()),
         (settings::AUTOMATGLPI_GRPC_LISTEN, ANY_PORT.to_owned()),
     ]
 }
