@@ -1,8 +1,10 @@
 //! What every process needs: configuration source, telemetry, shutdown.
 
+pub mod admin;
 pub mod config;
 mod pulse;
 pub mod reload;
+pub mod line;
 pub mod settings;
 mod shutdown;
 pub mod telemetry;

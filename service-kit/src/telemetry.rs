@@ -1,55 +1,115 @@
-//! Logs to standard error, one line per event, never with personal data or secrets.
+//! What a process tells of itself: log lines, metrics, traces. Never personal data or secrets.
+//!
+//! - `logs`: to standard error, one line per event; the filter can be changed while running.
+//! - `numbers`: metrics, rendered for Prometheus on the admin port.
+//! - `traces`: W3C trace context, and OTLP export to a collector if one is configured.
+//! - [`spans`]: a call followed through one process, and on to the next.
 
-use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, OnceLock};
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{config::Source, settings};
 
-/// What is logged and how.
+mod logs;
+mod numbers;
+pub mod spans;
+mod traces;
+
+pub use logs::{BadFilter, OURS};
+
+/// What is told and how.
 #[derive(Debug, Clone)]
 pub struct Config {
     filter: String,
     json: bool,
+    /// The collector of traces, as `http://HOST:4317`; `None`: none.
+    otlp_url: Option<String>,
 }
 
-/// Logging cannot be set up.
+/// Telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("logging cannot be set up: {0}")]
+#[error("telemetry cannot be set up: {0}")]
 pub struct Error(String);
+
+/// Reaches into the running telemetry. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    logs: logs::Handle,
+    numbers: numbers::Handle,
+    traces: traces::Provider,
+}
+
+/// One process, one telemetry: what is logged and counted is global anyway.
+static RUNNING: OnceLock<Handle> = OnceLock::new();
 
 impl Config {
     /// Reads it; what is wrong is noted in the source.
     pub fn from_source(source: &Source) -> Self {
         let filter = source.required_text(&settings::AUTOMATGLPI_LOG);
-        if !is_filter(&filter) {
-            source.wrong(&settings::AUTOMATGLPI_LOG, "a level or filter such as info,tonic=warn");
+        if logs::parse(&filter).is_err() {
+            source.wrong(&settings::AUTOMATGLPI_LOG, logs::EXPECTED);
         }
         let format = source.required_text(&settings::AUTOMATGLPI_LOG_FORMAT);
         if !matches!(format.as_str(), "text" | "json") {
             source.wrong(&settings::AUTOMATGLPI_LOG_FORMAT, "text or json");
         }
-        Self { filter, json: format == "json" }
+        let otlp_url = source.text(&settings::AUTOMATGLPI_OTLP_URL);
+        if otlp_url.as_deref().is_some_and(|url| !traces::is_collector(url)) {
+            source.wrong(&settings::AUTOMATGLPI_OTLP_URL, "http://HOST:PORT or https://HOST:PORT");
+        }
+        Self { filter, json: format == "json", otlp_url }
     }
 }
 
-/// A bare word must be a level: `tracing` would take a mistyped one for the name of a module, and
-/// log nothing else.
-fn is_filter(filter: &str) -> bool {
-    let is_clear =
-        |part: &str| part.contains(['=', '[']) || part.trim().parse::<LevelFilter>().is_ok();
-    EnvFilter::try_new(filter).is_ok() && filter.split(',').all(is_clear)
+/// Begins to log, count and trace. Once per process; within a runtime if traces are exported.
+pub fn init(config: &Config) -> Result<Handle, Error> {
+    let wrong = |error: &dyn std::error::Error| Error(chain(error));
+    let filter = logs::parse(&config.filter).map_err(|error| wrong(&error))?;
+    let (log_layer, logs) = logs::layer(filter, config.json);
+    let traces =
+        traces::Provider::new(config.otlp_url.as_deref()).map_err(|error| wrong(&error))?;
+    tracing_subscriber::registry()
+        .with(log_layer)
+        .with(traces.layer())
+        .try_init()
+        .map_err(|error| wrong(&error))?;
+    let numbers = numbers::Handle::install().map_err(|error| wrong(&error))?;
+    let handle = Handle(Arc::new(Inner { logs, numbers, traces }));
+    Ok(RUNNING.get_or_init(|| handle).clone())
 }
 
-/// Begins to log. Once per process.
-pub fn init(config: &Config) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&config.filter).map_err(|error| Error(error.to_string()))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    let started = if config.json { builder.json().try_init() } else { builder.try_init() };
-    started.map_err(|error| Error(error.to_string()))
+/// The telemetry of this process; `None` before [`init`].
+pub fn running() -> Option<&'static Handle> {
+    RUNNING.get()
+}
+
+/// Sends what is still to be sent, for a second at most, and never fails: the last thing a process
+/// does. Afterwards no more traces are exported.
+pub async fn finish() {
+    if let Some(Handle(inner)) = running() {
+        inner.traces.finish().await;
+    }
+}
+
+impl Handle {
+    /// Logs by this filter from now on, as written in `AUTOMATGLPI_LOG`. A bad one changes nothing.
+    pub fn set_filter(&self, filter: &str) -> Result<(), BadFilter> {
+        self.0.logs.set(filter)
+    }
+
+    /// The filter in force.
+    pub fn filter(&self) -> String {
+        self.0.logs.current()
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        self.0.numbers.render()
+    }
 }
 
 /// An error with its causes, for one log line.

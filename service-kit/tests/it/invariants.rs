@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
+use service_kit::telemetry;
 
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
@@ -74,4 +75,12 @@ fn the_sandbox_shares_no_code_with_the_client() {
 #[test]
 fn generated_types_stay_out_of_the_domain() {
     assert_knows_none_of("ticketing-core", &["ticketing-proto", "prost", "prost-types"]);
+}
+
+#[test]
+fn every_crate_of_ours_may_log_what_others_may_not() {
+    let crates: BTreeSet<String> =
+        workspace().into_keys().map(|name| name.replace('-', "_")).collect();
+    let ours: BTreeSet<String> = telemetry::OURS.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(ours, crates);
 }
