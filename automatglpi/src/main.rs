@@ -25,7 +25,11 @@ fn main() -> ExitCode {
     service_kit::install_tls_provider();
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
-            let done = runtime.block_on(run(cli));
+            let done = runtime.block_on(async {
+                let done = run(cli).await;
+                service_kit::telemetry::finish().await;
+                done
+            });
             // Whatever had to be waited for has been: what is left must not delay the end.
             runtime.shutdown_background();
             done

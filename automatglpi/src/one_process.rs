@@ -69,6 +69,7 @@ impl Pair {
     pub(crate) fn reload(&self) -> anyhow::Result<Reload> {
         let (server, gateway) = (&self.server, &self.gateway);
         Ok(Reload::new()
+            .with(telemetry::reloading)
             .with(server.gate().reloading(server.local_addr()?))
             .with(gateway.gate().reloading(gateway.local_addr()?)))
     }

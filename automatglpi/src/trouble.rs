@@ -40,7 +40,11 @@ fn server_is_misconfigured(error: &grpc_server::Error) -> bool {
     use grpc_server::Error;
     match error {
         Error::Unguarded(_) | Error::Glpi(_) => true,
-        Error::Listen(..) | Error::Store(_) | Error::Reflection(_) | Error::Serve(_) => false,
+        Error::Listen(..)
+        | Error::ListenAdmin(..)
+        | Error::Store(_)
+        | Error::Reflection(_)
+        | Error::Serve(_) => false,
     }
 }
 

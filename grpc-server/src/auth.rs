@@ -9,6 +9,7 @@ use std::{
 };
 
 use access::{Caller, Credentials, Gate, Name, Pass, Refusal, Role};
+use service_kit::line::Notes;
 use ticketing_core::clock::{Clock, SystemClock};
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::{Layer, Service};
@@ -68,6 +69,9 @@ impl Guard {
             Needs::Role(role) => self.gate.admit(&caller, role)?,
             Needs::AnyClient | Needs::Nothing => self.gate.seat(&caller)?,
         };
+        if let Some(notes) = request.extensions().get::<Notes>() {
+            notes.client(caller.name().as_str());
+        }
         request.extensions_mut().insert(Arc::new(caller));
         Ok(Some(pass))
     }

@@ -16,6 +16,8 @@ use ticketing_core::{
 pub struct Config {
     /// Where the contract is served.
     pub listen: SocketAddr,
+    /// Where health and metrics are served, of a server that runs alone.
+    pub admin_listen: SocketAddr,
     /// Who may call; without anybody only loopback is listened on.
     pub access: access::Rules,
     /// Whether clients may ask for the contract.
@@ -88,6 +90,7 @@ impl Config {
         };
         Self {
             listen: source.addr(&settings::AUTOMATGLPI_GRPC_LISTEN),
+            admin_listen: source.addr(&settings::AUTOMATGLPI_SERVER_ADMIN_LISTEN),
             access: access::Rules::from_source(source, access::Surface::Grpc),
             reflection: source.choice(&settings::AUTOMATGLPI_GRPC_REFLECTION, ["off", "clients"])
                 == 1,

@@ -19,19 +19,25 @@ use ticketing_proto::v1::{
     ticketing_service_server::TicketingServiceServer,
 };
 use tokio::{net::TcpListener, sync::watch};
-use tonic::{server::NamedService, transport::server::TcpIncoming};
-use tonic_health::server::HealthReporter;
+use tonic::transport::server::TcpIncoming;
 
+mod alone;
 mod auth;
+mod call;
 pub mod config;
 mod convert;
 mod deadline;
+mod gauges;
+mod health;
 mod operations;
 mod service;
 mod status;
 
+pub use alone::Alone;
 use auth::Guard;
 pub use config::Config;
+pub use health::Health;
+use health::Teller;
 use operations::Operations;
 use service::Service;
 
@@ -44,6 +50,8 @@ pub struct Server {
     ticketing: Ticketing,
     hints: Option<watch::Receiver<()>>,
     pulse: Pulse,
+    ready: watch::Sender<bool>,
+    health: Health,
 }
 
 /// Why a server does not start or ends before its time.
@@ -57,6 +65,11 @@ pub enum Error {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: is it in use? AUTOMATGLPI_GRPC_LISTEN sets another address")]
     Listen(SocketAddr, #[source] std::io::Error),
+    /// The admin port cannot be listened on.
+    #[error(
+        "cannot listen on {0}: is it in use? AUTOMATGLPI_SERVER_ADMIN_LISTEN sets another address"
+    )]
+    ListenAdmin(SocketAddr, #[source] std::io::Error),
     /// The outbox cannot be opened.
     #[error("cannot open the outbox (AUTOMATGLPI_STORE)")]
     Store(#[source] StoreError),
@@ -84,9 +97,6 @@ const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
 /// Calls at once on one connection; a gateway brings all of its callers on one.
 const MOST_STREAMS: u32 = 1024;
 
-/// How often the outbox is asked whether it still answers.
-const HEALTH_EVERY: Duration = Duration::from_secs(2);
-
 impl Server {
     /// Opens the outbox and listens.
     pub async fn bind(config: Config) -> Result<Self, Error> {
@@ -100,7 +110,9 @@ impl Server {
         let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
         let (outbox, hints) = open(&config.store).await.map_err(Error::Store)?;
         let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
-        Ok(Self { listener, config, gate, ticketing, hints, pulse: Pulse::default() })
+        let (ready, health) = Health::unknown();
+        let pulse = Pulse::default();
+        Ok(Self { listener, config, gate, ticketing, hints, pulse, ready, health })
     }
 
     /// Who is let in, to be given other rules while the server runs.
@@ -119,19 +131,24 @@ impl Server {
         self.pulse.clone()
     }
 
+    /// Whether requests can be recorded, once it runs.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
     /// Serves until shutdown begins, answers the calls under way, then stops delivering, ends
     /// GLPI's session and closes the outbox.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Self { listener, config, gate, ticketing, hints, pulse } = self;
+        let Self { listener, config, gate, ticketing, hints, pulse, ready, health: _ } = self;
         ticketing.start(config.retention).await.map_err(Error::Store)?;
         if let Some(hints) = hints {
             shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));
         }
         let (health, health_service) = tonic_health::server::health_reporter();
-        // Once before anybody can ask: a service that was never reported is unknown.
-        report_health(&health, &ticketing).await;
-        pulse.beat();
-        shutdown.spawn(keep_reporting_health(health, ticketing.clone(), pulse, shutdown.clone()));
+        let teller = Teller::new(health, ready, pulse);
+        teller.ask(&ticketing).await;
+        shutdown.spawn(teller.keep_asking(ticketing.clone(), shutdown.clone()));
+        shutdown.spawn(gauges::keep_reading(ticketing.clone(), shutdown.clone()));
 
         let service = TicketingServiceServer::new(Service {
             ticketing: ticketing.clone(),
@@ -151,6 +168,8 @@ impl Server {
             .max_concurrent_streams(MOST_STREAMS)
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
             .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
+            // Outermost: every call but health has a line in the log.
+            .layer(call::Follow)
             .layer(Guard { gate, open_health: config.open_health })
             .add_service(health_service)
             .add_optional_service(v1)
@@ -209,34 +228,6 @@ async fn give_up(shutdown: &Shutdown, within: Duration) {
     tokio::select! {
         () = shutdown.hard().cancelled() => {}
         () = tokio::time::sleep(within) => {}
-    }
-}
-
-/// SERVING if the outbox answers.
-async fn report_health(health: &HealthReporter, ticketing: &Ticketing) {
-    let status = if ticketing.can_record().await {
-        tonic_health::ServingStatus::Serving
-    } else {
-        tonic_health::ServingStatus::NotServing
-    };
-    let contract = <TicketingServiceServer<Service> as NamedService>::NAME;
-    for service in ["", contract] {
-        health.set_service_status(service, status).await;
-    }
-}
-
-async fn keep_reporting_health(
-    health: HealthReporter,
-    ticketing: Ticketing,
-    pulse: Pulse,
-    shutdown: Shutdown,
-) {
-    loop {
-        tokio::select! {
-            () = shutdown.soft().cancelled() => return,
-            () = tokio::time::sleep(HEALTH_EVERY) => report_health(&health, &ticketing).await,
-        }
-        pulse.beat();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Serves the contract, configured by the environment alone.
 
 use anyhow::Context as _;
-use grpc_server::{Config, Server};
+use grpc_server::{Alone, Config};
 use service_kit::{Reload, Shutdown, config::Source, telemetry};
 
 #[tokio::main]
@@ -15,11 +15,13 @@ async fn main() -> anyhow::Result<()> {
 
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen for signals")?;
-    let server = Server::bind(config).await?;
-    let address = server.local_addr()?;
-    let reload = Reload::new().with(server.gate().reloading(address));
+    let alone = Alone::bind(config).await?;
+    let (address, admin) = (alone.server().local_addr()?, alone.admin_addr()?);
+    let reload =
+        Reload::new().with(telemetry::reloading).with(alone.server().gate().reloading(address));
     reload.on_hangup(None, &shutdown).context("cannot listen for signals")?;
-    tracing::info!(address = %address, "serving the contract");
-    server.run(shutdown).await?;
-    Ok(())
+    tracing::info!(%address, %admin, "serving the contract");
+    let ended = alone.run(shutdown).await;
+    telemetry::finish().await;
+    Ok(ended?)
 }

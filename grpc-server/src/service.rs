@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use access::{Caller, Role};
+use meters::calls::Outcome;
+use service_kit::line::Notes;
 use spoken::{Language, Sentence};
 use ticketing_core::{
     glpi::{self, TicketView},
     outbox::{Entry, State, Work},
     ticket::{Level, Priority, TicketKind},
-    ticketing::{Answer, Request as Recording, Scope, Ticketing},
+    ticketing::{Answer, Request as Recording, Scope, Ticketing, Took},
 };
 use ticketing_proto::v1::{self, ticketing_service_server::TicketingService};
 use tonic::{Request, Response, Status};
@@ -39,8 +41,8 @@ impl TicketingService for Service {
         request: Request<v1::CreateTicketRequest>,
     ) -> Result<Response<v1::CreateTicketResponse>, Status> {
         let answer_within = self.patience(&request);
-        let request_id = request_id(&request);
         let caller = auth::caller(&request)?;
+        let notes = notes(&request);
         let request = request.into_inner();
         let language = self.language(&request.language);
         let (mut ticket, repeat) =
@@ -50,8 +52,8 @@ impl TicketingService for Service {
 
         let recording = recording(&caller, repeat, answer_within);
         let answer = self.ticketing.create(recording, ticket).await;
-        let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
-        log_answer("CreateTicket", &request_id, &entry, replayed);
+        let Answer { entry, replayed, took } = answer.map_err(|error| told(&error))?;
+        note(&notes, &entry, took);
         Ok(Response::new(v1::CreateTicketResponse {
             ticket: Some(ticket_message(&entry, None)),
             outcome: outcome(entry.state).into(),
@@ -66,6 +68,7 @@ impl TicketingService for Service {
     ) -> Result<Response<v1::GetTicketResponse>, Status> {
         let view_within = self.patience(&request).min(VIEW_WITHIN);
         let scope = scope(&*auth::caller(&request)?);
+        let notes = notes(&request);
         let request = request.into_inner();
         let language = self.language(&request.language);
         let entry = match convert::named(&request).map_err(status::invalid)? {
@@ -73,6 +76,7 @@ impl TicketingService for Service {
             Named::Ticket(id) => self.ticketing.find_by_ticket(id, &scope).await,
         };
         let entry = entry.map_err(|error| told(&error))?;
+        notes.reference(entry.reference.as_str());
         let view = match ticket_number(&entry) {
             Some(id) => self.ticketing.view(id, view_within).await,
             None => None,
@@ -89,16 +93,16 @@ impl TicketingService for Service {
         request: Request<v1::AddFollowupRequest>,
     ) -> Result<Response<v1::AddFollowupResponse>, Status> {
         let answer_within = self.patience(&request);
-        let request_id = request_id(&request);
         let caller = auth::caller(&request)?;
+        let notes = notes(&request);
         let request = request.into_inner();
         let language = self.language(&request.language);
         let (on, followup, repeat) = convert::followup(&request).map_err(status::invalid)?;
 
         let recording = recording(&caller, repeat, answer_within);
         let answer = self.ticketing.add_followup(recording, &on, &scope(&caller), followup).await;
-        let Answer { entry, replayed } = answer.map_err(|error| told(&error))?;
-        log_answer("AddFollowup", &request_id, &entry, replayed);
+        let Answer { entry, replayed, took } = answer.map_err(|error| told(&error))?;
+        note(&notes, &entry, took);
         let ticket = match &entry.parent {
             Some(ticket) => {
                 let found = self.ticketing.find(ticket, &Scope::All).await;
@@ -137,16 +141,23 @@ fn scope(caller: &Caller) -> Scope {
     if caller.may(Role::Operate) { Scope::All } else { Scope::Of(caller.name().to_string()) }
 }
 
-/// The id that follows one call through the logs of gateway and server; empty if none was sent.
-fn request_id<T>(request: &Request<T>) -> String {
-    let id = request.metadata().get("x-request-id").and_then(|value| value.to_str().ok());
-    id.unwrap_or_default().chars().take(128).collect()
+/// What this call's line in the log shall say; nobody reads those of a call without one.
+fn notes<T>(request: &Request<T>) -> Notes {
+    request.extensions().get::<Notes>().cloned().unwrap_or_default()
 }
 
-/// One line per call, without personal data.
-fn log_answer(call: &str, request_id: &str, entry: &Entry, replayed: bool) {
-    let (reference, state) = (&entry.reference, entry.state.as_str());
-    tracing::info!(call, request_id, %reference, state, client = entry.client, glpi_id = entry.glpi_id, replayed, "answered");
+fn note(notes: &Notes, entry: &Entry, took: Took) {
+    notes.reference(entry.reference.as_str());
+    notes.outcome(match entry.state {
+        State::Waiting | State::Sending | State::InDoubt => Outcome::Queued,
+        State::Delivered => Outcome::Created,
+        State::Parked => Outcome::Parked,
+        State::Discarded => Outcome::Discarded,
+    });
+    notes.recorded(took.recorded);
+    if let Some(delivered) = took.delivered {
+        notes.delivered(delivered);
+    }
 }
 
 /// Logs what only an operator can mend, once, and tells the client the rest.

@@ -1,26 +1,17 @@
-//! Liveness and readiness, on an address of their own.
+//! Whether the gateway is ready, for the admin port.
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use service_kit::admin::Readiness;
 use tokio_util::sync::CancellationToken;
 
 use crate::upstream::Upstream;
 
-/// `/healthz`: this process answers. `/readyz`: a ticket could be recorded now.
-pub(crate) fn routes(upstream: Upstream, stopping: CancellationToken) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
-        .with_state((upstream, stopping))
-}
-
-async fn ready(
-    State((upstream, stopping)): State<(Upstream, CancellationToken)>,
-) -> (StatusCode, &'static str) {
+/// Ready while a ticket could be recorded: the server says so.
+pub(crate) async fn ready(upstream: Upstream, stopping: CancellationToken) -> Readiness {
     if stopping.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+        Err("stopping")
     } else if upstream.is_serving().await {
-        (StatusCode::OK, "ready\n")
+        Ok(())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the gRPC server does not serve\n")
+        Err("the gRPC server does not serve")
     }
 }

@@ -72,6 +72,7 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
         };
     }
     if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+        call.notes.client(caller.name().as_str());
         call.caller = Some(Arc::new(caller));
     }
     next.run(request).await

@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 use access::Caller;
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
     middleware::Next,
     response::Response,
 };
+use meters::calls::{Outcome, Surface};
+use service_kit::line::{Line, Notes};
 use ticketing_proto::v1::Source;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 /// Names a call on its way through every process.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,6 +29,8 @@ pub(crate) struct Call {
     pub(crate) id: HeaderValue,
     /// When an answer is due.
     pub(crate) deadline: Instant,
+    /// What its line in the log shall say.
+    pub(crate) notes: Notes,
     /// Who calls, once that is known.
     pub(crate) caller: Option<Arc<Caller>>,
 }
@@ -38,37 +43,54 @@ impl Call {
     }
 }
 
-/// What became of a ticket, left on a response for the log.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome(pub(crate) &'static str);
-
 /// Gives a request its [`Call`], returns the id, and logs one line without anything personal: the
 /// query and the body are the caller's.
 pub(crate) async fn follow(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = id_of(request.headers());
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let surface = surface(path.unwrap_or_default());
+    let name = format!("{} {}", method(request.method()), path.unwrap_or("unknown"));
+    let line = Line::begin(surface, name, request.headers(), id.to_str().unwrap_or_default());
     request.extensions_mut().insert(Call {
         id: id.clone(),
         deadline: started + ANSWER_WITHIN,
+        notes: line.notes(),
         caller: None,
     });
 
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(line.span()).await;
 
-    let outcome = response.extensions().get::<Outcome>().map(|outcome| outcome.0);
-    tracing::info!(
-        request_id = id.to_str().unwrap_or_default(),
-        %method,
-        path = path.as_ref().map_or("unknown", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        outcome,
-        took_ms = started.elapsed().as_millis(),
-        "answered"
-    );
+    line.end(response.status().as_u16(), outcome(surface, response.status()));
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+fn surface(path: &str) -> Surface {
+    if path.starts_with("/webhook/") {
+        Surface::Webhook
+    } else if path.starts_with("/v1/") {
+        Surface::V1
+    } else {
+        Surface::Other
+    }
+}
+
+/// Methods are for strangers to invent.
+fn method(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
+/// What an answer says of which nothing is noted: the server was not asked.
+fn outcome(surface: Surface, status: StatusCode) -> Outcome {
+    match (surface, Outcome::of_http(status.as_u16())) {
+        // The webhook answers a call without a problem with a sentence.
+        (Surface::Webhook, Outcome::Read) => Outcome::Invalid,
+        (_, outcome) => outcome,
+    }
 }
 
 /// The client's id if it is fit for a log line, else one of our own.

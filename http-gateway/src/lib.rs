@@ -11,7 +11,7 @@ use access::Gate;
 use axum::Router;
 use axum_server::{Handle, accept::NoDelayAcceptor};
 use hyper_util::rt::TokioTimer;
-use service_kit::Shutdown;
+use service_kit::{Shutdown, settings};
 use tokio::net::TcpListener;
 
 mod admin;
@@ -90,7 +90,10 @@ impl Gateway {
         }
         let upstream = Upstream::new(&config.grpc_url, config.grpc_token.as_ref())?;
         let public = listen(config.listen, "AUTOMATGLPI_HTTP_LISTEN").await?;
-        let admin = listen(config.admin_listen, "AUTOMATGLPI_ADMIN_LISTEN").await?;
+        let (address, setting) = (config.admin_listen, &settings::AUTOMATGLPI_ADMIN_LISTEN);
+        let admin = service_kit::admin::listen(address, setting)
+            .await
+            .map_err(|error| Error::Listen { address, variable: setting.name, error })?;
         let app = App::new(upstream, gate, config.language, config.fields);
         Ok(Self { public, admin, app, shutdown_within: config.shutdown_within })
     }
@@ -114,10 +117,12 @@ impl Gateway {
     /// or the second signal.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let Self { public, admin, app, shutdown_within } = self;
-        let health = admin::routes(app.upstream().clone(), shutdown.soft().clone());
+        let (upstream, stopping) = (app.upstream().clone(), shutdown.soft().clone());
+        let health =
+            service_kit::admin::routes(move || admin::ready(upstream.clone(), stopping.clone()));
         let (public_handle, admin_handle) = (Handle::new(), Handle::new());
         let public = serve(public, router::routes(app), public_handle.clone());
-        let admin = serve(admin, health, admin_handle.clone());
+        let admin = service_kit::admin::serve(admin, health, admin_handle.clone());
 
         let serving = async {
             let served = tokio::select! {

@@ -17,13 +17,14 @@ async fn main() -> anyhow::Result<()> {
     shutdown.on_signals().context("cannot listen for signals")?;
     let gateway = Gateway::bind(config).await?;
     let address = gateway.local_addr()?;
-    let reload = Reload::new().with(gateway.gate().reloading(address));
+    let reload = Reload::new().with(telemetry::reloading).with(gateway.gate().reloading(address));
     reload.on_hangup(None, &shutdown).context("cannot listen for signals")?;
     tracing::info!(
         %address,
         admin = %gateway.admin_addr()?,
         "serving webhooks"
     );
-    gateway.run(shutdown).await?;
-    Ok(())
+    let ended = gateway.run(shutdown).await;
+    telemetry::finish().await;
+    Ok(ended?)
 }

@@ -2,20 +2,24 @@
 
 use std::{error::Error as _, time::Duration};
 
+use meters::calls;
 use secrecy::{ExposeSecret as _, SecretString};
+use service_kit::telemetry::spans;
 use ticketing_proto::v1::{
     AddFollowupRequest, AddFollowupResponse, CreateTicketRequest, CreateTicketResponse,
-    GetTicketRequest, GetTicketResponse, ticketing_service_client::TicketingServiceClient,
+    GetTicketRequest, GetTicketResponse, Outcome, Ticket,
+    ticketing_service_client::TicketingServiceClient,
 };
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{
     Code, ConnectError, Request, Response, Status,
-    metadata::{Ascii, MetadataValue},
+    metadata::{Ascii, MetadataMap, MetadataValue},
     transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tracing::{Instrument as _, Span};
 
 use crate::{Error, call::Call};
 
@@ -64,8 +68,13 @@ impl Upstream {
         call: &Call,
         message: CreateTicketRequest,
     ) -> Result<CreateTicketResponse, Status> {
-        let request = self.request(call, message);
-        answer(call, self.tickets().create_ticket(request)).await
+        let asked = async {
+            let request = self.request(call, message);
+            answer(call, self.tickets().create_ticket(request)).await
+        };
+        let created = asked.instrument(span("CreateTicket")).await?;
+        note(call, created.ticket.as_ref(), told(created.outcome()));
+        Ok(created)
     }
 
     pub(crate) async fn get_ticket(
@@ -73,8 +82,13 @@ impl Upstream {
         call: &Call,
         message: GetTicketRequest,
     ) -> Result<GetTicketResponse, Status> {
-        let request = self.request(call, message);
-        answer(call, self.tickets().get_ticket(request)).await
+        let asked = async {
+            let request = self.request(call, message);
+            answer(call, self.tickets().get_ticket(request)).await
+        };
+        let read = asked.instrument(span("GetTicket")).await?;
+        note(call, read.ticket.as_ref(), calls::Outcome::Read);
+        Ok(read)
     }
 
     pub(crate) async fn add_followup(
@@ -82,8 +96,13 @@ impl Upstream {
         call: &Call,
         message: AddFollowupRequest,
     ) -> Result<AddFollowupResponse, Status> {
-        let request = self.request(call, message);
-        answer(call, self.tickets().add_followup(request)).await
+        let asked = async {
+            let request = self.request(call, message);
+            answer(call, self.tickets().add_followup(request)).await
+        };
+        let added = asked.instrument(span("AddFollowup")).await?;
+        note(call, added.ticket.as_ref(), told(added.outcome()));
+        Ok(added)
     }
 
     /// Whether the server says that it can record tickets.
@@ -105,6 +124,9 @@ impl Upstream {
     fn request<T>(&self, call: &Call, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(call.deadline.saturating_duration_since(Instant::now()));
+        let mut headers = std::mem::take(request.metadata_mut()).into_headers();
+        spans::send_along(&mut headers);
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
         let metadata = request.metadata_mut();
         if let Ok(id) = MetadataValue::try_from(call.id.as_bytes()) {
             metadata.insert("x-request-id", id);
@@ -125,6 +147,36 @@ impl Upstream {
     }
 }
 
+/// A question to the server, as traces show it.
+fn span(method: &'static str) -> Span {
+    tracing::info_span!("upstream", otel.name = method, otel.kind = "client")
+}
+
+/// What the call's line in the log shall say.
+fn note(call: &Call, ticket: Option<&Ticket>, outcome: calls::Outcome) {
+    call.notes.outcome(outcome);
+    if let Some(ticket) = ticket {
+        call.notes.reference(&ticket.reference);
+    }
+}
+
+fn told(outcome: Outcome) -> calls::Outcome {
+    match outcome {
+        Outcome::Created => calls::Outcome::Created,
+        Outcome::Queued | Outcome::Unspecified => calls::Outcome::Queued,
+        Outcome::Parked => calls::Outcome::Parked,
+        Outcome::Discarded => calls::Outcome::Discarded,
+    }
+}
+
+fn failed(code: Code) -> calls::Outcome {
+    match code {
+        // Not the caller's token was refused, but the gateway's own.
+        Code::Unauthenticated | Code::PermissionDenied => calls::Outcome::Failed,
+        code => calls::Outcome::of_grpc(code.into()),
+    }
+}
+
 fn bearer(token: &SecretString) -> Result<MetadataValue<Ascii>, Error> {
     let header = format!("Bearer {}", token.expose_secret());
     // The cause would show the token.
@@ -141,13 +193,12 @@ async fn answer<T>(
     let answered = timeout_at(call.deadline, question).await;
     let answered = answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
     answered.map(Response::into_inner).inspect_err(|status| {
-        let request_id = call.id.to_str().unwrap_or_default();
         let cause = status.source().map(service_kit::telemetry::chain);
+        call.notes.outcome(failed(status.code()));
         match status.code() {
             // The server's word about the request, not trouble.
             Code::InvalidArgument | Code::NotFound | Code::AlreadyExists => {}
             code => tracing::warn!(
-                request_id,
                 ?code,
                 said = status.message(),
                 cause,

@@ -1,6 +1,10 @@
 //! Calls and how they were answered.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::metric::{Metric, WHILE_WAITING};
 
@@ -162,10 +166,29 @@ impl Outcome {
     }
 }
 
+/// Names of clients that are told apart. A relay may name clients of its own; not more than these,
+/// so that none can fill the memory with names.
+const MOST_CLIENTS: usize = 200;
+
+/// What all further clients are called.
+const OTHERS: &str = "others";
+
+static CLIENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 /// A call was answered. `client` is a configured name, empty for a stranger.
 pub fn answered(surface: Surface, client: &str, outcome: Outcome, took: Duration) {
+    let client = if is_told_apart(client) { client } else { OTHERS };
     CALLS.count(&[surface.as_str(), client, outcome.as_str()]).increment(1);
     CALL_SECONDS.spread(&[surface.as_str()]).record(took.as_secs_f64());
+}
+
+fn is_told_apart(client: &str) -> bool {
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_known = client.is_empty() || clients.contains(client);
+    if !is_known && clients.len() < MOST_CLIENTS {
+        return clients.insert(client.to_owned());
+    }
+    is_known
 }
 
 /// Failures of callers that are strangers begin at zero.
@@ -174,5 +197,18 @@ pub(crate) fn begin() {
         for outcome in [Outcome::Failed, Outcome::Unavailable, Outcome::Timeout] {
             CALLS.count(&[surface.as_str(), "", outcome.as_str()]).increment(0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_names_there_are_few_are_told_apart() {
+        let told_apart = (0..1000).filter(|number| is_told_apart(&format!("relay.{number}")));
+        assert_eq!(told_apart.count(), MOST_CLIENTS);
+        assert!(is_told_apart("relay.0"), "the first ones stay");
+        assert!(is_told_apart(""), "so do strangers");
     }
 }

@@ -2,9 +2,9 @@
 
 pub mod admin;
 pub mod config;
+pub mod line;
 mod pulse;
 pub mod reload;
-pub mod line;
 pub mod settings;
 mod shutdown;
 pub mod telemetry;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::{config::Source, settings};
+use crate::{config::Source, reload::Change, settings};
 
 mod logs;
 mod numbers;
@@ -85,6 +85,18 @@ pub fn init(config: &Config) -> Result<Handle, Error> {
 /// The telemetry of this process; `None` before [`init`].
 pub fn running() -> Option<&'static Handle> {
     RUNNING.get()
+}
+
+/// The part of the configuration that may change while the process runs, for
+/// [`Reload::with`](crate::Reload::with): the log filter.
+pub fn reloading(source: &Source) -> Change {
+    let filter = Config::from_source(source).filter;
+    Box::new(move || {
+        // It has been read already, so it can only be that nothing is logged any more.
+        if let Some(Err(error)) = running().map(|telemetry| telemetry.set_filter(&filter)) {
+            tracing::error!(%error, "the log filter stays as it was");
+        }
+    })
 }
 
 /// Sends what is still to be sent, for a second at most, and never fails: the last thing a process

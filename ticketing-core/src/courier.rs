@@ -7,16 +7,21 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use meters::{
+    outbox::{self, Settled},
+    store::Operation,
+};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
     glpi::{Found, Glpi, ReadError, Written},
-    outbox::{Claim, Entry, Lease, Outbox, Settlement, State, StoreError, Work},
+    outbox::{Claim, Entry, Lease, Outbox, Settlement, State, StoreError, Work, measured},
 };
 
 pub mod breaker;
@@ -159,7 +164,7 @@ impl Courier {
             doubt_wait: self.settings.policy.slowest_request,
             limit,
         };
-        let entries = self.outbox.claim(claim).await?;
+        let entries = measured(Operation::Claim, self.outbox.claim(claim)).await?;
         if entries.is_empty() {
             return self.until_next_due().await;
         }
@@ -168,7 +173,7 @@ impl Courier {
             let courier = Arc::clone(self);
             tasks.spawn(async move {
                 if let Ok(_place) = courier.places.acquire().await {
-                    courier.attempt(entry).await;
+                    tell_delivered(&courier.attempt(entry).await);
                 }
                 drop(backlog_place);
                 courier.wake();
@@ -196,6 +201,12 @@ impl Courier {
     /// One attempt on a row under our lease: look up if need be, send if need be, record how it
     /// ended. Returns the row as it stands then, as far as it is known.
     async fn attempt(&self, entry: Entry) -> Entry {
+        let (reference, attempt) = (&entry.reference, entry.attempts);
+        let span = tracing::info_span!("deliver", %reference, attempt);
+        self.look_up_and_send(entry).instrument(span).await
+    }
+
+    async fn look_up_and_send(&self, entry: Entry) -> Entry {
         let Some(work) = entry.work.clone() else { return self.park_unreadable(entry).await };
         if let Step::LookUp(window) = self.settings.policy.first_step(&entry) {
             let found = match &work {
@@ -239,7 +250,8 @@ impl Courier {
     /// The lease is checked in the store right before a request leaves again.
     async fn may_send_again(&self, entry: &Entry) -> bool {
         let Some(lease) = entry.lease else { return false };
-        match self.outbox.begin_send(&entry.reference, lease.token, self.clock.now()).await {
+        let begun = self.outbox.begin_send(&entry.reference, lease.token, self.clock.now());
+        match measured(Operation::BeginSend, begun).await {
             Ok(ours) => ours,
             Err(error) => {
                 tracing::error!(reference = %entry.reference, error = chain(&error), "cannot check the lease");
@@ -270,8 +282,10 @@ impl Courier {
         let Some(lease) = entry.lease else { return entry };
         let (outbox, now) = (&self.outbox, self.clock.now());
         let notices = Vec::new();
-        let settled =
-            outbox.settle(&entry.reference, lease.token, settlement.clone(), notices, now).await;
+        let settling =
+            outbox.settle(&entry.reference, lease.token, settlement.clone(), notices, now);
+        let settled = measured(Operation::Settle, settling).await;
+        count(&entry, &settlement, &settled, now);
         match settled {
             Ok(true) => after(entry, settlement, now),
             Ok(false) => {
@@ -290,10 +304,7 @@ impl Courier {
     fn note_written(&self, entry: &Entry, written: &Written) {
         let (reference, attempt) = (&entry.reference, entry.attempts);
         match written {
-            Written::Done(id) => {
-                self.breaker.succeeded();
-                tracing::info!(%reference, ticket = id, attempt, "delivered to GLPI");
-            }
+            Written::Done(_) => self.breaker.succeeded(),
             Written::Refused(reason) => {
                 // A right that was taken away refuses every call: better that they wait behind the
                 // breaker than that all of them are parked.
@@ -325,6 +336,40 @@ impl Courier {
             }
         }
     }
+}
+
+/// Says that a row is delivered, where no caller is told: the line of a call tells it otherwise.
+pub(crate) fn tell_delivered(entry: &Entry) {
+    if entry.state == State::Delivered {
+        let (reference, attempt) = (&entry.reference, entry.attempts);
+        tracing::info!(%reference, ticket = entry.glpi_id, attempt, "delivered to GLPI");
+    }
+}
+
+fn count(
+    entry: &Entry,
+    settlement: &Settlement,
+    settled: &Result<bool, StoreError>,
+    now: Timestamp,
+) {
+    outbox::settled(match (settled, settlement) {
+        (Err(_), _) => Settled::Unsettled,
+        (Ok(false), _) => Settled::LostLease,
+        (Ok(true), Settlement::Delivered { .. }) => {
+            let age = now.duration_since(entry.accepted_at);
+            outbox::delivered_after(Duration::try_from(age).unwrap_or_default());
+            Settled::Delivered
+        }
+        (Ok(true), Settlement::Retry { .. }) => Settled::Retry,
+        (
+            Ok(true),
+            Settlement::Doubt { .. }
+            | Settlement::NotFound { .. }
+            | Settlement::LookupFailed { .. },
+        ) => Settled::Doubt,
+        (Ok(true), Settlement::Parked { .. }) => Settled::Parked,
+        (Ok(true), Settlement::Released) => Settled::Released,
+    });
 }
 
 /// The row as the store has it after that settlement, as far as callers are told of it.

@@ -6,6 +6,7 @@
 use std::{fmt, sync::Mutex, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
+use meters::glpi::Operation;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -15,12 +16,14 @@ use crate::ticket::{NewFollowup, NewTicket, Reference};
 mod answer;
 pub mod check;
 mod layout;
+mod measured;
 mod search;
 mod session;
 mod wire;
 
 use answer::Answer;
 pub use layout::title;
+use measured::measured;
 pub use search::{Found, Window};
 use session::Sessions;
 pub use wire::TicketView;
@@ -136,7 +139,7 @@ impl Glpi {
         let title = title(ticket);
         let content = layout::ticket(ticket, reference, accepted_at, &self.labels, &self.time_zone);
         let input = wire::ticket_input(ticket, &title, &content, self.entity);
-        self.write("Ticket", &input).await
+        measured(Operation::CreateTicket, self.write("Ticket", &input)).await
     }
 
     /// Adds a follow-up to a ticket; its footer carries the reference. Cancelling leaves the end
@@ -148,11 +151,16 @@ impl Glpi {
         reference: &Reference,
     ) -> Written {
         let content = layout::followup(followup, reference);
-        self.write("ITILFollowup", &wire::followup_input(ticket, &content)).await
+        let input = wire::followup_input(ticket, &content);
+        measured(Operation::AddFollowup, self.write("ITILFollowup", &input)).await
     }
 
     /// GLPI's present values of a ticket; `None` if it has no such ticket.
     pub async fn ticket(&self, id: u32) -> Result<Option<TicketView>, ReadError> {
+        measured(Operation::Read, self.read_ticket(id)).await
+    }
+
+    async fn read_ticket(&self, id: u32) -> Result<Option<TicketView>, ReadError> {
         let path = format!("Ticket/{id}");
         let answer = self.read(&path, &[("get_hateoas", "false")]).await?;
         match answer {
@@ -237,8 +245,13 @@ impl Glpi {
             .request(Method::GET, "initSession")
             // Never the old Session-Token: GLPI then ends that session.
             .header("Authorization", authorization);
-        let answer = Answer::of(request).await.map_err(|error| transport(&error))?;
-        wire::session_token(&answer).ok_or_else(|| answer.describe())
+        let answer = Answer::of(request).await.map_err(|error| {
+            meters::glpi::logged_in(false);
+            transport(&error)
+        })?;
+        let token = wire::session_token(&answer);
+        meters::glpi::logged_in(token.is_some());
+        token.ok_or_else(|| answer.describe())
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -246,6 +259,7 @@ impl Glpi {
             .request(method, format!("{}/{path}", self.base))
             .header("App-Token", self.app_token.expose_secret())
             .header("Accept", "application/json")
+            .headers(measured::trace_headers())
     }
 
     fn note_odd_answer(&self, answer: &Answer, token: &SecretString) {

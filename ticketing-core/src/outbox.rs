@@ -32,10 +32,13 @@ use crate::ticket::{NewFollowup, NewTicket, Reference};
 
 #[cfg(test)]
 mod conformance;
+mod measured;
 pub mod notices;
 pub mod postgres;
 mod row;
 pub mod sqlite;
+
+pub(crate) use measured::measured;
 
 pub use notices::{Alarm, Notice, NoticeDraft, NoticeOutcome};
 

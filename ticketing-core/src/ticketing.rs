@@ -3,15 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use meters::store::Operation;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
-    courier::{Courier, Settings},
+    courier::{self, Courier, Settings},
     glpi::{Glpi, TicketView},
-    outbox::{Digest, Draft, Entry, Filter, Inserted, Key, Outbox, State, Stats, StoreError, Work},
+    outbox::{
+        Digest, Draft, Entry, Filter, Inserted, Key, Outbox, State, Stats, StoreError, Work,
+        measured,
+    },
     ticket::{NewFollowup, NewTicket, Reference},
 };
 
@@ -67,6 +72,18 @@ pub struct Answer {
     pub entry: Entry,
     /// It repeats an earlier answer; nothing was recorded now.
     pub replayed: bool,
+    /// How long the caller waited for what.
+    pub took: Took,
+}
+
+/// How long the stages of a call took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// Until the request was on disk, or known to be.
+    pub recorded: Duration,
+    /// From there until GLPI had answered and that was on disk; `None` if nothing was sent while
+    /// the caller waited, or not to its end.
+    pub delivered: Option<Duration>,
 }
 
 /// Why a request was not taken. Nothing was recorded, or nothing is known to have been.
@@ -167,14 +184,14 @@ impl Ticketing {
 
     /// The row of a reference.
     pub async fn find(&self, reference: &Reference, scope: &Scope) -> Result<Entry, Error> {
-        let found = self.outbox.find(reference).await.map_err(Error::Store)?;
-        found.filter(|entry| scope.has(entry)).ok_or(Error::NotFound)
+        let found = measured(Operation::Read, self.outbox.find(reference)).await;
+        found.map_err(Error::Store)?.filter(|entry| scope.has(entry)).ok_or(Error::NotFound)
     }
 
     /// The row that became GLPI's ticket of that number.
     pub async fn find_by_ticket(&self, ticket: u32, scope: &Scope) -> Result<Entry, Error> {
-        let found = self.outbox.find_delivered(ticket).await.map_err(Error::Store)?;
-        found.filter(|entry| scope.has(entry)).ok_or(Error::NotFound)
+        let found = measured(Operation::Read, self.outbox.find_delivered(ticket)).await;
+        found.map_err(Error::Store)?.filter(|entry| scope.has(entry)).ok_or(Error::NotFound)
     }
 
     /// GLPI's present values of a ticket, if it gives them in time.
@@ -194,24 +211,26 @@ impl Ticketing {
 
     /// Rows for operators, in the order of recording.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Entry>, Error> {
-        self.outbox.list(filter).await.map_err(Error::Store)
+        measured(Operation::Read, self.outbox.list(filter)).await.map_err(Error::Store)
     }
 
     /// How the outbox stands.
     pub async fn stats(&self) -> Result<Stats, Error> {
-        self.outbox.stats().await.map_err(Error::Store)
+        measured(Operation::Read, self.outbox.stats()).await.map_err(Error::Store)
     }
 
     /// Sends a parked or waiting row now.
     pub async fn retry(&self, reference: &Reference) -> Result<bool, Error> {
-        let done = self.outbox.retry(reference, self.clock.now()).await.map_err(Error::Store)?;
+        let retrying = self.outbox.retry(reference, self.clock.now());
+        let done = measured(Operation::Order, retrying).await.map_err(Error::Store)?;
         self.courier.wake();
         Ok(done)
     }
 
     /// Gives a row up.
     pub async fn discard(&self, reference: &Reference) -> Result<bool, Error> {
-        self.outbox.discard(reference, self.clock.now()).await.map_err(Error::Store)
+        let discarding = self.outbox.discard(reference, self.clock.now());
+        measured(Operation::Order, discarding).await.map_err(Error::Store)
     }
 
     /// A hint that another replica has recorded something.
@@ -256,24 +275,28 @@ impl Ticketing {
         if self.stopping.is_cancelled() {
             return Err(Error::Stopping);
         }
-        let answer_by = Instant::now() + request.answer_within;
+        let began = Instant::now();
+        let answer_by = began + request.answer_within;
         let this = self.clone();
-        let recording =
-            self.tasks.spawn(async move { this.insert(&request, work, parent, answer_by).await });
+        let inserting = async move { this.insert(&request, work, parent, answer_by).await };
+        let recording = self.tasks.spawn(inserting.in_current_span());
         let (entry, delivery, replayed) =
             recording.await.map_err(|_task_failed| Error::Stopping)??;
+        let on_disk = Instant::now();
+        let recorded = on_disk - began;
 
         let Some(delivery) = delivery else {
             // A new row that is not delivered at once has no soon: GLPI is down, or its ticket is
             // not there yet.
             let entry = if replayed { self.wait_for(entry, answer_by).await } else { entry };
-            return Ok(Answer { entry, replayed });
+            return Ok(Answer { entry, replayed, took: Took { recorded, delivered: None } });
         };
         // The time-out ends the waiting, not the delivery.
-        match tokio::time::timeout_at(answer_by, delivery).await {
-            Ok(Ok(entry)) => Ok(Answer { entry, replayed }),
-            Ok(Err(_)) | Err(_) => Ok(Answer { entry, replayed }),
-        }
+        let (entry, delivered) = match tokio::time::timeout_at(answer_by, delivery).await {
+            Ok(Ok(entry)) => (entry, Some(on_disk.elapsed())),
+            Ok(Err(_)) | Err(_) => (entry, None),
+        };
+        Ok(Answer { entry, replayed, took: Took { recorded, delivered } })
     }
 
     async fn insert(
@@ -299,7 +322,8 @@ impl Ticketing {
                 work: work.clone(),
             };
             let lease = place.as_ref().map(|_| self.courier.lease());
-            let inserted = self.outbox.insert(draft, lease, self.clock.now()).await;
+            let inserting = self.outbox.insert(draft, lease, self.clock.now());
+            let inserted = measured(Operation::Insert, inserting).await;
             match inserted.map_err(Error::Store)? {
                 Inserted::ReferenceTaken => {}
                 Inserted::Existing(entry) if entry.fingerprint != fingerprint => {
@@ -342,11 +366,15 @@ impl Ticketing {
         place: tokio::sync::OwnedSemaphorePermit,
     ) -> tokio::task::JoinHandle<Entry> {
         let courier = Arc::clone(&self.courier);
-        self.tasks.spawn(async move {
+        let delivering = async move {
             let entry = courier.deliver_fresh(entry, answer_by - Instant::now()).await;
             drop(place);
+            if Instant::now() > answer_by {
+                courier::tell_delivered(&entry);
+            }
             entry
-        })
+        };
+        self.tasks.spawn(delivering.in_current_span())
     }
 
     /// Waits until a row that somebody else delivers is settled, or until the caller must be
@@ -369,7 +397,8 @@ impl Ticketing {
         const EVERY: Duration = Duration::from_mins(10);
         loop {
             let before = self.clock.now().saturating_sub(retention).unwrap_or(Timestamp::MIN);
-            match self.outbox.erase_settled_before(before, ERASED_AT_ONCE).await {
+            let erasing = self.outbox.erase_settled_before(before, ERASED_AT_ONCE);
+            match measured(Operation::Erase, erasing).await {
                 Ok(erased) if erased >= u64::from(ERASED_AT_ONCE) => continue,
                 Ok(_) => {}
                 Err(error) => tracing::error!(%error, "personal data could not be erased"),

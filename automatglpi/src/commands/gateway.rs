@@ -21,7 +21,11 @@ pub(crate) async fn run(config_file: Option<&Path>) -> anyhow::Result<ExitCode> 
     let shutdown = signals::listen()?;
     let gateway = Gateway::bind(config).await?;
     let (http, admin) = (gateway.local_addr()?, gateway.admin_addr()?);
-    signals::reload(Reload::new().with(gateway.gate().reloading(http)), config_file, &shutdown)?;
+    signals::reload(
+        Reload::new().with(telemetry::reloading).with(gateway.gate().reloading(http)),
+        config_file,
+        &shutdown,
+    )?;
     output::ready(&source, &[("http", http), ("admin", admin)]);
     service_manager::ready(&shutdown, Vitals { admin: Some(admin), outbox: None });
     let serving = Box::pin(async { Ok(gateway.run(shutdown.clone()).await?) });

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use grpc_server::{Config, Server};
+use grpc_server::{Alone, Config};
 use service_kit::{Reload, config::Source, settings, telemetry};
 
 use crate::{
@@ -26,13 +26,16 @@ pub(crate) async fn run(
     telemetry::init(&log)?;
 
     let shutdown = signals::listen()?;
-    let listening = async { Ok(Server::bind(config).await?) };
-    let server = signals::before_the_first(&shutdown, listening).await?;
-    let reload = Reload::new().with(server.gate().reloading(server.local_addr()?));
+    let listening = async { Ok(Alone::bind(config).await?) };
+    let alone = signals::before_the_first(&shutdown, listening).await?;
+    let (grpc, admin) = (alone.server().local_addr()?, alone.admin_addr()?);
+    let reload =
+        Reload::new().with(telemetry::reloading).with(alone.server().gate().reloading(grpc));
     signals::reload(reload, config_file, &shutdown)?;
-    output::ready(&source, &[("grpc", server.local_addr()?)]);
-    service_manager::ready(&shutdown, Vitals { admin: None, outbox: Some(server.pulse()) });
-    let serving = Box::pin(async { Ok(server.run(shutdown.clone()).await?) });
+    output::ready(&source, &[("grpc", grpc), ("admin", admin)]);
+    let vitals = Vitals { admin: Some(admin), outbox: Some(alone.server().pulse()) };
+    service_manager::ready(&shutdown, vitals);
+    let serving = Box::pin(async { Ok(alone.run(shutdown.clone()).await?) });
     signals::before_the_second(&shutdown, serving).await?;
     Ok(ExitCode::SUCCESS)
 }

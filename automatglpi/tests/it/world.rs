@@ -112,8 +112,12 @@ pub(crate) fn environment(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
 }
 
 pub(crate) fn free_ports() -> Vec<(&'static str, String)> {
-    let listeners =
-        ["AUTOMATGLPI_HTTP_LISTEN", "AUTOMATGLPI_GRPC_LISTEN", "AUTOMATGLPI_ADMIN_LISTEN"];
+    let listeners = [
+        "AUTOMATGLPI_HTTP_LISTEN",
+        "AUTOMATGLPI_GRPC_LISTEN",
+        "AUTOMATGLPI_ADMIN_LISTEN",
+        "AUTOMATGLPI_SERVER_ADMIN_LISTEN",
+    ];
     listeners.map(|name| (name, "127.0.0.1:0".to_owned())).to_vec()
 }
 

@@ -71,7 +71,7 @@ async fn spawn(
     let address = loop {
         let line = lines.next_line().await.unwrap().expect("the server says where it listens");
         if let Some((_, address)) = line.split_once("address=") {
-            break address.trim().to_owned();
+            break address.split(' ').next().unwrap_or_default().to_owned();
         }
     };
     let (last, log) = watch::channel(String::new());

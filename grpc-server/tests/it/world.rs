@@ -94,6 +94,7 @@ pub(crate) fn settings(sandbox: &Sandbox, store: &str) -> Vec<(String, String)> 
         ("GLPI_CONNECT_TIMEOUT", "250ms"),
         ("GLPI_SLOWEST_REQUEST", "900ms"),
         ("AUTOMATGLPI_GRPC_LISTEN", "127.0.0.1:0"),
+        ("AUTOMATGLPI_SERVER_ADMIN_LISTEN", "127.0.0.1:0"),
         ("AUTOMATGLPI_STORE", store),
         // Tests call faster than people.
         ("AUTOMATGLPI_CLIENT_RATE", "none"),

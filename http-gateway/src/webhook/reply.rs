@@ -12,7 +12,7 @@ use ticketing_proto::v1::{AddFollowupResponse, CreateTicketResponse, Outcome, Ti
 use tonic::{Code, Status};
 use utoipa::ToSchema;
 
-use crate::{call, upstream};
+use crate::upstream;
 
 /// The answer to a webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -151,15 +151,7 @@ impl Reply {
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let outcome = match self.status {
-            ReplyStatus::Created => "created",
-            ReplyStatus::Queued => "queued",
-            ReplyStatus::Parked => "parked",
-            ReplyStatus::Refused => "refused",
-        };
-        let mut response = Json(self).into_response();
-        response.extensions_mut().insert(call::Outcome(outcome));
-        response
+        Json(self).into_response()
     }
 }
 

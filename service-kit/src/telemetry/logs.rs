@@ -40,13 +40,16 @@ pub(super) struct Handle {
 
 /// Our crates. Others are never logged below `info`: what they say there quotes requests, such as
 /// the parameters of SQL statements, and those are personal.
-pub const OURS: [&str; 10] = [
+pub const OURS: &[&str] = &[
     "access",
     "automatglpi",
     "glpi_sandbox",
     "grpc_server",
     "http_gateway",
+    "listener",
     "meters",
+    "notices",
+    "receiver_sandbox",
     "service_kit",
     "spoken",
     "ticketing_core",

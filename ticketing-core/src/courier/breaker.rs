@@ -79,6 +79,7 @@ impl Breaker {
         if state.open_until.take().is_some() {
             state.probing = false;
             state.backlog_allowance = 1;
+            meters::glpi::breaker_open(false);
             tracing::info!("GLPI answers again; the backlog is being delivered");
         } else {
             state.backlog_allowance = (state.backlog_allowance * 2).min(self.most_in_flight);
@@ -91,6 +92,7 @@ impl Breaker {
         state.failures = state.failures.saturating_add(1);
         if state.open_until.is_some() || state.failures >= self.failures_to_open {
             if state.open_until.is_none() {
+                meters::glpi::breaker_open(true);
                 tracing::warn!(
                     reason,
                     "GLPI keeps failing; calls are recorded and delivered later"

@@ -1,9 +1,10 @@
 //! Finds what was written before, by the reference in its footer.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use meters::glpi::Operation;
 use serde_json::Value;
 
-use super::{Glpi, ReadError, answer::Answer, layout};
+use super::{Glpi, ReadError, answer::Answer, layout, measured::measured};
 use crate::ticket::Reference;
 
 /// When a request may have been applied: from the first doubtful send to the last one plus the time
@@ -42,13 +43,24 @@ impl Glpi {
         reference: &Reference,
         window: Window,
     ) -> Result<Found, ReadError> {
-        let mut ids = self.search_tickets(reference, window, "0").await?;
-        ids.extend(self.search_tickets(reference, window, "1").await?);
-        Ok(Found::of(ids))
+        let searching = async {
+            let mut ids = self.search_tickets(reference, window, "0").await?;
+            ids.extend(self.search_tickets(reference, window, "1").await?);
+            Ok(Found::of(ids))
+        };
+        measured(Operation::LookUp, searching).await
     }
 
     /// Looks for the follow-up of a ticket that carries the reference.
     pub async fn find_followup(
+        &self,
+        ticket: u32,
+        reference: &Reference,
+    ) -> Result<Found, ReadError> {
+        measured(Operation::LookUp, self.search_followups(ticket, reference)).await
+    }
+
+    async fn search_followups(
         &self,
         ticket: u32,
         reference: &Reference,

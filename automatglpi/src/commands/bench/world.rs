@@ -164,6 +164,7 @@ fn server_settings(
         (settings::GLPI_MAX_IN_FLIGHT, setup.callers.to_string()),
         (settings::AUTOMATGLPI_STORE, store),
         (settings::AUTOMATGLPI_GRPC_LISTEN, ANY_PORT.to_owned()),
+        (settings::AUTOMATGLPI_SERVER_ADMIN_LISTEN, ANY_PORT.to_owned()),
     ]
 }
 
