@@ -18,6 +18,7 @@ mod cells;
 mod cpu;
 mod disk;
 mod figures;
+mod flood;
 mod line;
 mod load;
 mod outage;
@@ -106,6 +107,10 @@ async fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
     for store in &stores {
         let setup = Setup { store, directory, glpi_ms: slowest, callers: most_callers };
         outage::measure(&setup, each, report).await?;
+    }
+    for store in &stores {
+        let setup = Setup { store, directory, glpi_ms: slowest, callers: most_callers };
+        flood::measure(&setup, each, report).await?;
     }
     for store in stores.iter().filter(|_| options.backlog > 0) {
         let setup = Setup { store, directory, glpi_ms: slowest, callers: most_callers };

@@ -19,4 +19,10 @@ async fn each_way_answers_every_call_at_one_request_to_glpi() {
         assert_eq!(cell["errors"], 0, "{cell}");
         assert_eq!(cell["glpi_requests_per_call"], 1.0, "{cell}");
     }
+    let floods: Vec<&Value> = lines.iter().filter(|line| line["measured"] == "flood").collect();
+    assert_eq!(floods.len(), 2, "{told}");
+    for flood in floods {
+        assert!(flood["refused"].as_u64().unwrap() > 0, "{flood}");
+        assert_eq!(flood["beside"]["errors"], 0, "{flood}");
+    }
 }

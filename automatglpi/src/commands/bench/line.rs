@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use ticketing_proto::v1::{self, ticketing_service_client::TicketingServiceClient};
-use tonic::transport::Channel;
+use tonic::{
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
 
 use super::world::{APP_TOKEN, USER_TOKEN, World, http_client};
 
@@ -25,8 +28,8 @@ pub(super) enum Way {
 #[derive(Debug, Clone)]
 pub(super) enum Line {
     Direct { http: reqwest::Client, url: String, session: String },
-    Grpc(TicketingServiceClient<Channel>),
-    Webhook { http: reqwest::Client, url: String },
+    Grpc { client: TicketingServiceClient<Channel>, token: Option<MetadataValue<Ascii>> },
+    Webhook { http: reqwest::Client, url: String, token: Option<String> },
 }
 
 /// What a caller heard.
@@ -63,12 +66,26 @@ impl Line {
                 let session = log_in(&http, &base).await?;
                 Self::Direct { http, url: format!("{base}/Ticket"), session }
             }
-            Way::Grpc => Self::Grpc(TicketingServiceClient::new(world.server.channel.clone())),
+            Way::Grpc => {
+                let client = TicketingServiceClient::new(world.server.channel.clone());
+                Self::Grpc { client, token: None }
+            }
             Way::Webhook => Self::Webhook {
                 http,
                 url: format!("{}/webhook/rounded-webhook", world.gateway.url),
+                token: None,
             },
         })
+    }
+
+    /// Calls with this token from now on; GLPI itself knows no such tokens.
+    pub(super) fn by(mut self, secret: &str) -> anyhow::Result<Self> {
+        match &mut self {
+            Self::Direct { .. } => {}
+            Self::Grpc { token, .. } => *token = Some(format!("Bearer {secret}").parse()?),
+            Self::Webhook { token, .. } => *token = Some(secret.to_owned()),
+        }
+        Ok(self)
     }
 
     /// Makes one call, unlike any before.
@@ -76,8 +93,10 @@ impl Line {
         let number = CALLS.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Direct { http, url, session } => direct(http, url, session, number).await,
-            Self::Grpc(client) => grpc(client, number).await,
-            Self::Webhook { http, url } => webhook(http, url, number).await,
+            Self::Grpc { client, token } => grpc(client, token.as_ref(), number).await,
+            Self::Webhook { http, url, token } => {
+                webhook(http, url, token.as_deref(), number).await
+            }
         }
     }
 }
@@ -126,8 +145,12 @@ async fn direct(
     Ok(Heard::Created)
 }
 
-async fn grpc(client: &mut TicketingServiceClient<Channel>, number: u64) -> anyhow::Result<Heard> {
-    let request = v1::CreateTicketRequest {
+async fn grpc(
+    client: &mut TicketingServiceClient<Channel>,
+    token: Option<&MetadataValue<Ascii>>,
+    number: u64,
+) -> anyhow::Result<Heard> {
+    let mut request = tonic::Request::new(v1::CreateTicketRequest {
         caller: Some(v1::Caller {
             name: NAME.to_owned(),
             department: DEPARTMENT.to_owned(),
@@ -137,7 +160,10 @@ async fn grpc(client: &mut TicketingServiceClient<Channel>, number: u64) -> anyh
         urgency: v1::Urgency::High.into(),
         idempotency_key: format!("bench-{number}"),
         ..v1::CreateTicketRequest::default()
-    };
+    });
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", token.clone());
+    }
     let answer = client.create_ticket(request).await?.into_inner();
     match answer.outcome() {
         _ if answer.replayed => bail!("a call was taken for the repeat of another"),
@@ -147,7 +173,12 @@ async fn grpc(client: &mut TicketingServiceClient<Channel>, number: u64) -> anyh
     }
 }
 
-async fn webhook(http: &reqwest::Client, url: &str, number: u64) -> anyhow::Result<Heard> {
+async fn webhook(
+    http: &reqwest::Client,
+    url: &str,
+    token: Option<&str>,
+    number: u64,
+) -> anyhow::Result<Heard> {
     let body = json!({
         "caller_name": NAME,
         "department": DEPARTMENT,
@@ -155,7 +186,11 @@ async fn webhook(http: &reqwest::Client, url: &str, number: u64) -> anyhow::Resu
         "urgency": "haute",
         "call_id": format!("bench-{number}"),
     });
-    let answer = http.post(url).json(&body).send().await?.error_for_status()?;
+    let mut request = http.post(url).json(&body);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let answer = request.send().await?.error_for_status()?;
     let body: Value = answer.json().await?;
     match body["status"].as_str() {
         Some("created") => Ok(Heard::Created),

@@ -8,6 +8,7 @@ use super::{
     backlog::Backlog,
     cells::{Cell, Footprint},
     figures::{Figures, ms},
+    flood::Flood,
     outage::Outage,
     shown,
 };
@@ -21,6 +22,7 @@ pub(super) struct Report {
     pub(super) cells: Vec<Cell>,
     pub(super) footprints: Vec<Footprint>,
     pub(super) outages: Vec<Outage>,
+    pub(super) floods: Vec<Flood>,
     pub(super) backlogs: Vec<Backlog>,
     errors: u64,
     first_error: Option<String>,
@@ -63,6 +65,7 @@ impl Report {
             cells: Vec::new(),
             footprints: Vec::new(),
             outages: Vec::new(),
+            floods: Vec::new(),
             backlogs: Vec::new(),
             errors: 0,
             first_error: None,
@@ -92,6 +95,15 @@ impl Report {
         self.line("outage", &outage)?;
         self.count_errors(&outage.figures);
         self.outages.push(outage);
+        Ok(())
+    }
+
+    pub(super) fn flood(&mut self, flood: Flood) -> anyhow::Result<()> {
+        self.line("flood", &flood)?;
+        for figures in [&flood.before, &flood.beside] {
+            self.count_errors(figures);
+        }
+        self.floods.push(flood);
         Ok(())
     }
 

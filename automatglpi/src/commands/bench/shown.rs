@@ -5,6 +5,7 @@ use super::{
     cells::{Cell, Footprint},
     cpu::Usage,
     figures::Figures,
+    flood::Flood,
     line::Way,
     outage::Outage,
     report::{Machine, Report},
@@ -34,6 +35,13 @@ pub(super) fn print(report: &Report) {
         OUTAGES,
         &report.outages,
         outage_row,
+    );
+    section(
+        "A client that calls at 50 times its limit, beside another one; times of the other one, in \
+         ms, before → beside",
+        FLOODS,
+        &report.floods,
+        flood_row,
     );
     for backlog in &report.backlogs {
         output::data(&format!("\nA backlog, on {}", backlog.store));
@@ -214,6 +222,42 @@ fn backlog_pairs(backlog: &Backlog) -> Vec<(&'static str, String)> {
         ),
         ("fresh calls beside", fresh(fresh_beside)),
         ("backlog drained", format!("{drained_per_second:.0}/s meanwhile")),
+    ]
+}
+
+const FLOODS: &[&str] = &[
+    "store", "way", "limit", "flood", "taken", "refused", "odd", "p50", "p99", "×p50", "×p99",
+    "errors",
+];
+
+fn flood_row(flood: &Flood) -> Vec<String> {
+    let Flood {
+        store,
+        way,
+        limit_per_second,
+        offered_per_second,
+        taken,
+        refused,
+        odd,
+        before,
+        beside,
+        ratio_p50,
+        ratio_p99,
+    } = flood;
+    let beside_of = |before: f64, beside: f64| format!("{} → {}", two(before), two(beside));
+    vec![
+        (*store).to_owned(),
+        way.name().to_owned(),
+        format!("{limit_per_second}/s"),
+        format!("{offered_per_second}/s"),
+        taken.to_string(),
+        refused.to_string(),
+        odd.to_string(),
+        beside_of(before.p50_ms, beside.p50_ms),
+        beside_of(before.p99_ms, beside.p99_ms),
+        format!("{ratio_p50:.1}"),
+        format!("{ratio_p99:.1}"),
+        (before.errors + beside.errors).to_string(),
     ]
 }
 

@@ -21,6 +21,8 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 pub(super) const APP_TOKEN: &str = "bench-app-token";
 pub(super) const USER_TOKEN: &str = "bench-user-token";
 
+const GATEWAY_TOKEN: &str = "bench-gateway";
+
 /// A free port of this machine, and nobody else's business.
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -103,12 +105,26 @@ impl Setup<'_> {
 impl World {
     /// Starts all three and waits until a ticket could be made.
     pub(super) async fn start(setup: &Setup<'_>) -> anyhow::Result<Self> {
+        Self::with(setup, &[]).await
+    }
+
+    /// As [`Self::start`], with these clients and no others; the gateway is known by a token.
+    pub(super) async fn guarded(setup: &Setup<'_>, clients: &str) -> anyhow::Result<Self> {
+        let access = [
+            (settings::AUTOMATGLPI_CLIENTS, clients.to_owned()),
+            (settings::AUTOMATGLPI_GRPC_TOKEN, GATEWAY_TOKEN.to_owned()),
+        ];
+        Self::with(setup, &access).await
+    }
+
+    async fn with(setup: &Setup<'_>, access: &[(Setting, String)]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir_in(setup.directory)?;
         let sandbox = Sandbox::start(directory.path()).await?;
         sandbox.works_in(setup.glpi_ms).await?;
-        let server_settings = server_settings(setup, &sandbox, directory.path());
+        let mut server_settings = server_settings(setup, &sandbox, directory.path());
+        server_settings.extend_from_slice(access);
         let server = Server::start(&server_settings, directory.path()).await?;
-        let gateway = Gateway::start(server.address, directory.path()).await?;
+        let gateway = Gateway::start(server.address, access, directory.path()).await?;
         Ok(Self { sandbox, server, gateway, directory, server_settings })
     }
 
@@ -245,12 +261,17 @@ impl Server {
 }
 
 impl Gateway {
-    async fn start(server: SocketAddr, directory: &Path) -> anyhow::Result<Self> {
-        let settings = [
+    async fn start(
+        server: SocketAddr,
+        access: &[(Setting, String)],
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut settings = vec![
             (settings::AUTOMATGLPI_GRPC_URL, format!("http://{server}")),
             (settings::AUTOMATGLPI_HTTP_LISTEN, ANY_PORT.to_owned()),
             (settings::AUTOMATGLPI_ADMIN_LISTEN, ANY_PORT.to_owned()),
         ];
+        settings.extend_from_slice(access);
         let mut process = Process::start("gateway", &[], &settings, directory)?;
         let line = process.ready_line().await?;
         let (listen, admin) = (address(&line, "http ")?, address(&line, "admin ")?);
