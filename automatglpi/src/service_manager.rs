@@ -1,4 +1,4 @@
-//! What systemd is told of us: ready, stopping, alive. Without systemd nothing is said.
+//! What systemd is told of us: ready, reloading, stopping, alive. Without systemd nothing is said.
 //!
 //! systemd restarts a service that has not been alive for `WatchdogSec`. Alive means that it gets
 //! on, not that all is well: without its database it tells callers so, which a restart would end.
@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use sd_notify::NotifyState;
-use service_kit::{Pulse, Shutdown};
+use service_kit::{Phase, Pulse, Shutdown};
 
 use crate::health;
 
@@ -38,20 +38,32 @@ impl Vitals {
 
 /// Everything listens: says so, and that it is alive until shutdown begins.
 pub(crate) fn ready(shutdown: &Shutdown, vitals: Vitals) {
-    tell(NotifyState::Ready);
+    tell(&[NotifyState::Ready]);
     let Some(patience) = sd_notify::watchdog_enabled() else { return };
     let soft = shutdown.soft().clone();
     shutdown.spawn(async move {
         tokio::select! {
             () = soft.cancelled() => {}
-            () = watch(&vitals, patience, || tell(NotifyState::Watchdog)) => {}
+            () = watch(&vitals, patience, || tell(&[NotifyState::Watchdog])) => {}
         }
     });
 }
 
+/// The configuration is being read again.
+pub(crate) fn reloading(phase: Phase) {
+    match phase {
+        // systemd 253 and later want to know since when.
+        Phase::Begins => match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(_no_clock) => tell(&[NotifyState::Reloading]),
+        },
+        Phase::Ended => tell(&[NotifyState::Ready]),
+    }
+}
+
 /// Shutdown has begun.
 pub(crate) fn stopping() {
-    tell(NotifyState::Stopping);
+    tell(&[NotifyState::Stopping]);
 }
 
 /// Gives signs of life, for ever; none while something does not get on.
@@ -66,8 +78,8 @@ async fn watch(vitals: &Vitals, patience: Duration, sign: impl Fn()) {
     }
 }
 
-fn tell(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "systemd cannot be told how we are");
     }
 }

@@ -52,5 +52,6 @@ pub(crate) fn reload(
     config: Option<&Path>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
-    reload.on_hangup(config, shutdown).context("cannot listen for signals")
+    let tell = service_manager::reloading;
+    reload.on_hangup(config, shutdown, tell).context("cannot listen for signals")
 }

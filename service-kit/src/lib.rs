@@ -10,7 +10,7 @@ mod shutdown;
 pub mod telemetry;
 
 pub use pulse::Pulse;
-pub use reload::Reload;
+pub use reload::{Phase, Reload};
 pub use shutdown::Shutdown;
 
 /// Chooses the TLS provider for the whole process. Call it first in `main` and in tests: the crates

@@ -17,6 +17,15 @@ pub type Change = Box<dyn FnOnce() + Send>;
 
 type Part = Box<dyn Fn(&Source) -> Change + Send + Sync>;
 
+/// Where reading again has got to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The configuration is about to be read.
+    Begins,
+    /// It was read, and took effect or was refused.
+    Ended,
+}
+
 /// What can be changed while a process runs: tokens, limits, the log level. All of it, or, if
 /// anything is wrong, nothing.
 #[derive(Default)]
@@ -42,8 +51,14 @@ impl Reload {
     }
 
     /// Reads the configuration again at each SIGHUP from now on, `config` being the file of
-    /// `--config`. The environment of a process does not change, so that only files can.
-    pub fn on_hangup(self, config: Option<&Path>, shutdown: &Shutdown) -> io::Result<()> {
+    /// `--config`, and tells whoever manages the process. The environment of a process does not
+    /// change, so that only files can.
+    pub fn on_hangup(
+        self,
+        config: Option<&Path>,
+        shutdown: &Shutdown,
+        tell: impl Fn(Phase) + Send + 'static,
+    ) -> io::Result<()> {
         let mut hangups = signal(SignalKind::hangup())?;
         let config: Option<PathBuf> = config.map(Path::to_owned);
         let stop = shutdown.soft().clone();
@@ -53,6 +68,7 @@ impl Reload {
                     () = stop.cancelled() => return,
                     _ = hangups.recv() => {}
                 }
+                tell(Phase::Begins);
                 let read = Source::from_process(config.as_deref());
                 match read.and_then(|source| self.apply(&source)) {
                     Ok(()) => tracing::info!("the configuration was read again"),
@@ -61,6 +77,7 @@ impl Reload {
                         tracing::error!(problems, "the configuration stays as it was");
                     }
                 }
+                tell(Phase::Ended);
             }
         });
         Ok(())

@@ -13,8 +13,18 @@ async fn told(socket: &UnixDatagram) -> String {
     str::from_utf8(&buffer[..length]).unwrap().trim().to_owned()
 }
 
+/// Waits for a message that begins so, whatever signs of life come before.
+async fn until(socket: &UnixDatagram, start: &str) -> String {
+    loop {
+        let told = told(socket).await;
+        if told.starts_with(start) {
+            return told;
+        }
+    }
+}
+
 #[tokio::test]
-async fn systemd_hears_that_a_service_is_ready_and_alive_and_stopping() {
+async fn systemd_hears_that_a_service_is_ready_alive_reloading_and_stopping() {
     let world = World::new().await;
     for arguments in [&["serve"][..], &["server"], &["gateway"]] {
         let directory = tempfile::tempdir().unwrap();
@@ -28,8 +38,12 @@ async fn systemd_hears_that_a_service_is_ready_and_alive_and_stopping() {
         let mut service = Process::start(command(arguments, &settings));
         assert_eq!(told(&socket).await, "READY=1", "{arguments:?}");
         assert_eq!(told(&socket).await, "WATCHDOG=1", "{arguments:?}");
+        service.signal("HUP").await;
+        let reloading = until(&socket, "RELOADING=1").await;
+        assert!(reloading.contains("MONOTONIC_USEC="), "{arguments:?}: {reloading}");
+        until(&socket, "READY=1").await;
         service.signal("TERM").await;
-        while told(&socket).await != "STOPPING=1" {}
+        until(&socket, "STOPPING=1").await;
         assert_eq!(service.exit().await.code(), Some(0), "{arguments:?}");
     }
 }
