@@ -70,7 +70,13 @@ pub enum Refusal {
     /// The client has not this role.
     #[error("this client has not the role {}", .0.as_str())]
     Role(Role),
-    /// The client or address calls too often.
+    /// The address calls too often.
+    #[error("too many calls from this address")]
+    Source {
+        /// When the next one is taken.
+        retry_after: Duration,
+    },
+    /// The client calls too often.
     #[error("too many calls")]
     Rate {
         /// When the next one is taken.
@@ -137,7 +143,7 @@ impl Gate {
         if open.rules.allow_from.as_ref().is_some_and(|allowed| !allowed.contains(origin)) {
             return Err(Refusal::Address);
         }
-        open.sources.count(origin).map_err(|retry_after| Refusal::Rate { retry_after })?;
+        open.sources.count(origin).map_err(|retry_after| Refusal::Source { retry_after })?;
         Ok(origin)
     }
 

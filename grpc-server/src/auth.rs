@@ -9,6 +9,7 @@ use std::{
 };
 
 use access::{Caller, Credentials, Gate, Name, Pass, Refusal, Role};
+use meters::{calls::Surface, doors};
 use service_kit::line::Notes;
 use ticketing_core::clock::{Clock, SystemClock};
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
@@ -77,6 +78,15 @@ impl Guard {
     }
 }
 
+fn count(refusal: &Refusal) {
+    match refusal {
+        Refusal::Source { .. } => doors::rate_limited(Surface::Grpc, doors::Scope::Source),
+        Refusal::Rate { .. } => doors::rate_limited(Surface::Grpc, doors::Scope::Client),
+        Refusal::Full { .. } => doors::shed(Surface::Grpc),
+        Refusal::Address | Refusal::Credential | Refusal::Role(_) => {}
+    }
+}
+
 /// Where the connection comes from.
 fn peer(request: &http::Request<Body>) -> IpAddr {
     let info = request.extensions().get::<TcpConnectInfo>();
@@ -130,6 +140,7 @@ where
                 })
             }
             Err(refusal) => {
+                count(&refusal);
                 let response = status::refused(&refusal).into_http();
                 Box::pin(async move { Ok(response) })
             }

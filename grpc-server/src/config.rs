@@ -1,6 +1,11 @@
 //! What the server needs to know, read once.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -77,6 +82,9 @@ impl Config {
             max_in_flight: source
                 .parse(&settings::GLPI_MAX_IN_FLIGHT, "a number from 1 up")
                 .map_or(Settings::default().max_in_flight, NonZeroUsize::get),
+            max_backlog: source
+                .parse(&settings::AUTOMATGLPI_MAX_BACKLOG, "a number from 1 up")
+                .map_or(Settings::default().max_backlog, NonZeroU64::get),
             // A request leaves only while half of the lease remains, and may take four time-outs
             // (log-in and request, both twice): six leave room for clocks that disagree.
             lease: signed(glpi.request_timeout).saturating_mul(12).max(SHORTEST_LEASE),

@@ -15,6 +15,9 @@ const DOMAIN: &str = "automatglpi";
 /// When to try again after a fault of the store: it is seldom mended sooner.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// When to try again while too many requests wait: an outage that long does not end in a moment.
+const ROOM_AFTER: Duration = Duration::from_secs(30);
+
 /// `INVALID_ARGUMENT` with all violations.
 pub(crate) fn invalid(violations: Vec<FieldViolation>) -> Status {
     let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
@@ -43,6 +46,11 @@ pub(crate) fn of(error: &Error) -> Status {
             Status::with_error_details(Code::FailedPrecondition, error.to_string(), details)
         }
         Error::Store(_) => unavailable("STORE_UNAVAILABLE", &error.to_string()),
+        Error::Full => {
+            let mut details = ErrorDetails::with_error_info("BACKLOG_FULL", DOMAIN, HashMap::new());
+            details.set_retry_info(Some(ROOM_AFTER));
+            Status::with_error_details(Code::ResourceExhausted, error.to_string(), details)
+        }
         Error::Stopping => unavailable("STOPPING", &error.to_string()),
     }
 }
@@ -64,20 +72,25 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
         Refusal::Credential => (Code::Unauthenticated, "UNAUTHENTICATED"),
         Refusal::Address => (Code::PermissionDenied, "ADDRESS_NOT_ALLOWED"),
         Refusal::Role(_) => (Code::PermissionDenied, "ROLE_MISSING"),
-        Refusal::Rate { .. } => (Code::ResourceExhausted, "RATE_LIMITED"),
+        Refusal::Source { .. } | Refusal::Rate { .. } => (Code::ResourceExhausted, "RATE_LIMITED"),
         Refusal::Full { .. } => (Code::ResourceExhausted, "OVERLOADED"),
     };
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
-    if let Refusal::Rate { retry_after } | Refusal::Full { retry_after } = refusal {
+    if let Refusal::Source { retry_after }
+    | Refusal::Rate { retry_after }
+    | Refusal::Full { retry_after } = refusal
+    {
         details.set_retry_info(Some(*retry_after));
     }
     let message = match refusal {
         Refusal::Credential => {
             "send a valid bearer token in the metadata key `authorization`".into()
         }
-        Refusal::Address | Refusal::Role(_) | Refusal::Rate { .. } | Refusal::Full { .. } => {
-            refusal.to_string()
-        }
+        Refusal::Address
+        | Refusal::Role(_)
+        | Refusal::Source { .. }
+        | Refusal::Rate { .. }
+        | Refusal::Full { .. } => refusal.to_string(),
     };
     Status::with_error_details(code, message, details)
 }
@@ -107,13 +120,15 @@ mod tests {
             (Error::KeyReused { reference }, Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"),
             (Error::NotFound, Code::NotFound, "UNKNOWN_REFERENCE"),
             (Error::Store(store), Code::Unavailable, "STORE_UNAVAILABLE"),
+            (Error::Full, Code::ResourceExhausted, "BACKLOG_FULL"),
             (Error::Stopping, Code::Unavailable, "STOPPING"),
         ];
         for (error, code, reason) in table {
             let status = of(&error);
             assert_eq!(status.code(), code, "{error}");
             assert_eq!(status.get_details_error_info().unwrap().reason, reason);
-            assert_eq!(status.get_details_retry_info().is_some(), code == Code::Unavailable);
+            let is_passing = matches!(code, Code::Unavailable | Code::ResourceExhausted);
+            assert_eq!(status.get_details_retry_info().is_some(), is_passing);
             assert!(!status.message().contains("/var"), "internals stay inside");
         }
     }

@@ -14,9 +14,15 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
+use meters::doors;
 use spoken::{Language, Sentence};
 
-use crate::{body, call::Call, problem::Problem, router::App};
+use crate::{
+    body,
+    call::{self, Call},
+    problem::Problem,
+    router::App,
+};
 
 /// The webhook of clients that cannot send a token: knowing the path lets them in. It never stands
 /// in a log: there paths are told as they stand here.
@@ -35,7 +41,10 @@ pub(crate) async fn knock(State(app): State<App>, mut request: Request, next: Ne
             request.extensions_mut().insert(Origin(origin));
             next.run(request).await
         }
-        Err(refusal) => refused(&refusal, &app.language_of(request.headers())),
+        Err(refusal) => {
+            count(&refusal, &request);
+            refused(&refusal, &app.language_of(request.headers()))
+        }
     }
 }
 
@@ -63,7 +72,10 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
             let detail = "nothing is served here; see /docs";
             return Problem::new(StatusCode::NOT_FOUND, detail, &language).into_response();
         }
-        Err(refusal) => return refused(&refusal, &language),
+        Err(refusal) => {
+            count(&refusal, &request);
+            return refused(&refusal, &language);
+        }
     };
     if let (Some(key), Role::Create) = (caller.client().signature(), role) {
         request = match signed(request, key, &language).await {
@@ -76,6 +88,16 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
         call.caller = Some(Arc::new(caller));
     }
     next.run(request).await
+}
+
+fn count(refusal: &Refusal, request: &Request) {
+    let surface = call::surface(request.uri().path());
+    match refusal {
+        Refusal::Source { .. } => doors::rate_limited(surface, doors::Scope::Source),
+        Refusal::Rate { .. } => doors::rate_limited(surface, doors::Scope::Client),
+        Refusal::Full { .. } => doors::shed(surface),
+        Refusal::Address | Refusal::Credential | Refusal::Role(_) => {}
+    }
 }
 
 /// The other end of the connection.
@@ -141,7 +163,9 @@ fn refused(refusal: &Refusal, language: &Language) -> Response {
             let problem = Problem::new(StatusCode::FORBIDDEN, detail, language);
             problem.saying(Sentence::Unauthorised).into_response()
         }
-        Refusal::Rate { retry_after } | Refusal::Full { retry_after } => {
+        Refusal::Source { retry_after }
+        | Refusal::Rate { retry_after }
+        | Refusal::Full { retry_after } => {
             let detail = refusal.to_string();
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail, language);
             problem.saying(Sentence::Busy).retrying_after(*retry_after).into_response()

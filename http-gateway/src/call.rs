@@ -66,7 +66,7 @@ pub(crate) async fn follow(mut request: Request, next: Next) -> Response {
     response
 }
 
-fn surface(path: &str) -> Surface {
+pub(crate) fn surface(path: &str) -> Surface {
     if path.starts_with("/webhook/") {
         Surface::Webhook
     } else if path.starts_with("/v1/") {

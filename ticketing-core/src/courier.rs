@@ -38,6 +38,9 @@ pub struct Settings {
     /// How long a row is leased. Must exceed the longest request to GLPI (with its log-in) by the
     /// clock skew between hosts, or a row still in flight could be sent twice. Default: 2 minutes.
     pub lease: SignedDuration,
+    /// Requests that may wait for GLPI; more are refused while GLPI is down. Default: a million, at
+    /// about a kilobyte each.
+    pub max_backlog: u64,
     /// The times it goes by.
     pub policy: Policy,
     /// Failures in a row that open the breaker. Default: 5.
@@ -50,6 +53,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_in_flight: 8,
+            max_backlog: 1_000_000,
             lease: SignedDuration::from_mins(2),
             policy: Policy::default(),
             failures_to_open: 5,

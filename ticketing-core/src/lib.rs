@@ -10,6 +10,7 @@
 //!
 //! This crate serves nothing and reads no environment.
 
+mod backlog;
 pub mod clock;
 pub mod courier;
 pub mod glpi;

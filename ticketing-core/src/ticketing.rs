@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
 use crate::{
+    backlog::Backlog,
     clock::Clock,
     courier::{self, Courier, Settings},
     glpi::{Glpi, TicketView},
@@ -28,6 +29,7 @@ pub struct Ticketing {
     glpi: Arc<Glpi>,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
+    backlog: Arc<Backlog>,
     stopping: CancellationToken,
     /// Rows recorded under a lease and not yet delivered. Beyond its size new rows go to the
     /// backlog at once, so that memory stays bounded however long GLPI hangs.
@@ -107,6 +109,9 @@ pub enum Error {
     /// The store cannot commit or read: the same request with the same key may be made again.
     #[error("the outbox store does not answer: nothing was recorded or read")]
     Store(#[source] StoreError),
+    /// As many requests wait for GLPI as may.
+    #[error("too many requests wait for GLPI already")]
+    Full,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -139,6 +144,7 @@ impl Ticketing {
             glpi,
             clock,
             tasks: TaskTracker::new(),
+            backlog: Arc::new(Backlog::new(settings.max_backlog)),
             stopping: CancellationToken::new(),
             on_the_line: Arc::new(tokio::sync::Semaphore::new(MOST_ON_THE_LINE)),
         }
@@ -216,7 +222,9 @@ impl Ticketing {
 
     /// How the outbox stands.
     pub async fn stats(&self) -> Result<Stats, Error> {
-        measured(Operation::Read, self.outbox.stats()).await.map_err(Error::Store)
+        let stats = measured(Operation::Read, self.outbox.stats()).await.map_err(Error::Store)?;
+        self.backlog.counted(&stats);
+        Ok(stats)
     }
 
     /// Sends a parked or waiting row now.
@@ -312,6 +320,9 @@ impl Ticketing {
             window: request.key_window,
         });
         let place = self.place_on_the_line(parent.as_ref()).await?;
+        if place.is_none() && self.backlog.is_full() {
+            return Err(Error::Full);
+        }
         loop {
             let draft = Draft {
                 reference: Reference::draw(),
@@ -334,6 +345,7 @@ impl Ticketing {
                 Inserted::New(entry) => {
                     let delivery = place.map(|place| self.deliver(entry.clone(), answer_by, place));
                     if delivery.is_none() {
+                        self.backlog.grew();
                         self.courier.wake();
                     }
                     return Ok((entry, delivery, false));

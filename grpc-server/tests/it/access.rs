@@ -1,8 +1,9 @@
 //! Who may call, by gRPC.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ::access::Digest;
+use glpi_sandbox::{Fault, Kind, Operation};
 use service_kit::{config::Source, settings};
 use ticketing_proto::v1::{
     AddFollowupRequest, CreateTicketRequest, GetEntryRequest, GetStatusRequest, GetTicketRequest,
@@ -283,4 +284,28 @@ fn change(world: &World, clients: &str) {
     let source = Source::new(environment, None).unwrap();
     world.gate.change(::access::Rules::from_source(&source, ::access::Surface::Grpc));
     source.finish().unwrap();
+}
+
+#[tokio::test]
+async fn no_more_requests_wait_for_glpi_than_may() {
+    let limits = [("AUTOMATGLPI_MAX_BACKLOG", "8"), ("GLPI_CONNECT_TIMEOUT", "250ms")];
+    let world = World::with(&limits).await;
+    world.sandbox.inject(Fault::new(Operation::Any, Kind::Maintenance));
+    let mut taken = 0;
+    let refused = loop {
+        match create(&world, "", &format!("k{taken}")).await {
+            Ok(_) => taken += 1,
+            Err(status) => break status,
+        }
+    };
+    // Those that found GLPI out to be down may be one or two more.
+    assert!((8..=16).contains(&taken), "{taken}");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "BACKLOG_FULL");
+    assert!(refused.get_details_retry_info().is_some());
+
+    world.sandbox.clear();
+    // The outage ends with a probe, after some seconds.
+    let all = world.sandbox.wait_for_tickets(taken);
+    tokio::time::timeout(Duration::from_secs(20), all).await.expect("all are delivered");
 }
