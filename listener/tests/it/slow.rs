@@ -56,7 +56,8 @@ async fn who_says_nothing_is_hung_up_on() {
 
 #[tokio::test]
 async fn a_dripping_handshake_ends() {
-    let tls = Authority::new().tls("voice.test", None);
+    let authority = Authority::new();
+    let tls = authority.tls("voice.test", None);
     let world = World::new(Protocols::Http1And2, guards(), Some(tls)).await;
     // A ClientHello of 16 KiB is announced.
     let mut hello = vec![22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xf0, 3, 3];
