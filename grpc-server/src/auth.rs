@@ -9,10 +9,11 @@ use std::{
 };
 
 use access::{Caller, Credentials, Gate, Name, Pass, Refusal, Role};
+use listener::{CertificateNames, Peer};
 use meters::{calls::Surface, doors};
 use service_kit::line::Notes;
 use ticketing_core::clock::{Clock, SystemClock};
-use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use crate::status;
@@ -58,8 +59,11 @@ impl Guard {
             return Ok(None);
         }
         let header = |name| request.headers().get(name).map(http::HeaderValue::as_bytes);
-        let credentials =
-            Credentials { authorization: header("authorization"), ..Credentials::default() };
+        let credentials = Credentials {
+            authorization: header("authorization"),
+            path: None,
+            certificate: certificate(request),
+        };
         let caller = self.gate.identify(&credentials, origin, SystemClock.now())?;
         let on_behalf = header(ON_BEHALF_OF).and_then(|name| std::str::from_utf8(name).ok());
         let caller = match on_behalf.and_then(Name::parse) {
@@ -89,9 +93,14 @@ fn count(refusal: &Refusal) {
 
 /// Where the connection comes from.
 fn peer(request: &http::Request<Body>) -> IpAddr {
-    let info = request.extensions().get::<TcpConnectInfo>();
-    let address = info.and_then(TcpConnectInfo::remote_addr).map(|address| address.ip());
-    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    let peer = request.extensions().get::<Peer>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip())
+}
+
+/// The names in the connection's certificate.
+fn certificate(request: &http::Request<Body>) -> &[String] {
+    let names = request.extensions().get::<Peer>().and_then(|peer| peer.certificate.as_deref());
+    names.map_or(&[], CertificateNames::as_slice)
 }
 
 /// Who makes a call that was let in.

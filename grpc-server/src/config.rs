@@ -23,6 +23,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are served, of a server that runs alone.
     pub admin_listen: SocketAddr,
+    /// How connections are taken there.
+    pub listener: listener::Config,
     /// Who may call; without anybody only loopback is listened on.
     pub access: access::Rules,
     /// Whether clients may ask for the contract.
@@ -99,6 +101,7 @@ impl Config {
         Self {
             listen: source.addr(&settings::AUTOMATGLPI_GRPC_LISTEN),
             admin_listen: source.addr(&settings::AUTOMATGLPI_SERVER_ADMIN_LISTEN),
+            listener: listener::Config::grpc(source),
             access: access::Rules::from_source(source, access::Surface::Grpc),
             reflection: source.choice(&settings::AUTOMATGLPI_GRPC_REFLECTION, ["off", "clients"])
                 == 1,

@@ -6,6 +6,8 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use access::Gate;
+use hyper::body::Incoming;
+use listener::{Door, Inside, OpenError, Protocols, Tls, Traffic};
 use secrecy::ExposeSecret as _;
 use service_kit::{Pulse, Shutdown};
 use ticketing_core::{
@@ -18,8 +20,13 @@ use ticketing_proto::v1::{
     operations_service_server::OperationsServiceServer,
     ticketing_service_server::TicketingServiceServer,
 };
-use tokio::{net::TcpListener, sync::watch};
-use tonic::transport::server::TcpIncoming;
+use tokio::sync::watch;
+use tonic::{
+    Status,
+    body::Body,
+    service::{RecoverErrorLayer, Routes},
+};
+use tower::{BoxError, ServiceBuilder};
 
 mod alone;
 mod auth;
@@ -44,7 +51,7 @@ use service::Service;
 /// A server that listens but does not answer yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    door: Door,
     config: Config,
     gate: Gate,
     ticketing: Ticketing,
@@ -70,6 +77,9 @@ pub enum Error {
         "cannot listen on {0}: is it in use? AUTOMATGLPI_SERVER_ADMIN_LISTEN sets another address"
     )]
     ListenAdmin(SocketAddr, #[source] std::io::Error),
+    /// The certificate cannot be used.
+    #[error("TLS cannot be served: see AUTOMATGLPI_GRPC_TLS_CERT_FILE and what goes with it")]
+    Tls(#[source] listener::TlsError),
     /// The outbox cannot be opened.
     #[error("cannot open the outbox (AUTOMATGLPI_STORE)")]
     Store(#[source] StoreError),
@@ -79,9 +89,6 @@ pub enum Error {
     /// The contract's descriptors cannot be served.
     #[error("server reflection cannot be set up")]
     Reflection(#[source] tonic_reflection::server::Error),
-    /// The server failed while running.
-    #[error("the gRPC server failed")]
-    Serve(#[source] tonic::transport::Error),
 }
 
 /// A request holds at most a description, details and names; see the contract's limits.
@@ -90,13 +97,6 @@ const LARGEST_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 /// No request waits longer than this, whatever its deadline.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
-/// Silent connections are asked for a sign of life, so that dead ones don't pile up.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
-const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
-
-/// Calls at once on one connection; a gateway brings all of its callers on one.
-const MOST_STREAMS: u32 = 1024;
-
 impl Server {
     /// Opens the outbox and listens.
     pub async fn bind(config: Config) -> Result<Self, Error> {
@@ -104,15 +104,18 @@ impl Server {
         if !gate.asks_for_credentials() && !config.listen.ip().is_loopback() {
             return Err(Error::Unguarded(config.listen));
         }
-        let listener = TcpListener::bind(config.listen)
+        let door = Door::open(config.listen, Protocols::Http2, config.listener.clone())
             .await
-            .map_err(|error| Error::Listen(config.listen, error))?;
+            .map_err(|error| match error {
+                OpenError::Listen(error) => Error::Listen(config.listen, error),
+                OpenError::Tls(error) => Error::Tls(error),
+            })?;
         let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
         let (outbox, hints) = open(&config.store).await.map_err(Error::Store)?;
         let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
         let (ready, health) = Health::unknown();
         let pulse = Pulse::default();
-        Ok(Self { listener, config, gate, ticketing, hints, pulse, ready, health })
+        Ok(Self { door, config, gate, ticketing, hints, pulse, ready, health })
     }
 
     /// Who is let in, to be given other rules while the server runs.
@@ -122,7 +125,22 @@ impl Server {
 
     /// The address listened on.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.door.local_addr()
+    }
+
+    /// The way to the contract from this process, for a gateway beside it.
+    pub fn inside(&self) -> Inside {
+        self.door.inside()
+    }
+
+    /// The certificate, to be read again while the server runs.
+    pub fn tls(&self) -> Option<Tls> {
+        self.door.tls().cloned()
+    }
+
+    /// The connections that come and go.
+    pub fn traffic(&self) -> Traffic {
+        self.door.traffic()
     }
 
     /// Beats whenever the outbox has answered, be it that it cannot record: then callers are told so,
@@ -139,7 +157,7 @@ impl Server {
     /// Serves until shutdown begins, answers the calls under way, then stops delivering, ends
     /// GLPI's session and closes the outbox.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Self { listener, config, gate, ticketing, hints, pulse, ready, health: _ } = self;
+        let Self { door, config, gate, ticketing, hints, pulse, ready, health: _ } = self;
         ticketing.start(config.retention).await.map_err(Error::Store)?;
         if let Some(hints) = hints {
             shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));
@@ -160,39 +178,36 @@ impl Server {
             ticketing: ticketing.clone(),
             stopping: shutdown.soft().clone(),
         });
-        let reflection = config.reflection;
-        let v1 = reflection.then(reflection_v1).transpose()?;
-        let v1alpha = reflection.then(reflection_v1alpha).transpose()?;
-        let serving = tonic::transport::Server::builder()
+        let mut routes = Routes::builder();
+        routes.add_service(health_service).add_service(operations).add_service(service);
+        if config.reflection {
+            routes.add_service(reflection_v1()?).add_service(reflection_v1alpha()?);
+        }
+        let services = ServiceBuilder::new()
+            .map_request(|request: http::Request<Incoming>| request.map(Body::new))
+            .layer(RecoverErrorLayer::new())
+            .map_err(late)
             .timeout(LONGEST_CALL)
-            .max_concurrent_streams(MOST_STREAMS)
-            .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-            .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
             // Outermost: every call but health has a line in the log.
             .layer(call::Follow)
             .layer(Guard { gate, open_health: config.open_health })
-            .add_service(health_service)
-            .add_optional_service(v1)
-            .add_optional_service(v1alpha)
-            .add_service(operations)
-            .add_service(service)
-            // Here and not on the builder, which ignores it for a listener of our own; without it
-            // answers wait up to 40 ms for the client's acknowledgement.
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                shutdown.soft().clone().cancelled_owned(),
-            );
-        let served = tokio::select! {
-            served = serving => served.map_err(Error::Serve),
-            () = give_up(&shutdown, config.shutdown_within) => Ok(()),
-        };
+            .service(routes.routes().prepare());
+        tokio::select! {
+            () = door.serve(services, shutdown.soft().clone()) => {}
+            () = give_up(&shutdown, config.shutdown_within) => {}
+        }
         tokio::select! {
             () = ticketing.stop(config.shutdown_within) => {}
             // Told twice to stop: what is under way is looked up at the next start.
             () = shutdown.hard().cancelled() => {}
         }
-        served
+        Ok(())
     }
+}
+
+/// Nothing but time stops a service: all else is answered.
+fn late(_elapsed: BoxError) -> Status {
+    Status::deadline_exceeded("the call took too long")
 }
 
 /// The outbox, and hints that another replica has recorded something.

@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<()> {
     let (address, admin) = (alone.server().local_addr()?, alone.admin_addr()?);
     let reload =
         Reload::new().with(telemetry::reloading).with(alone.server().gate().reloading(address));
-    reload.on_hangup(None, &shutdown).context("cannot listen for signals")?;
+    reload.on_hangup(None, &shutdown, |_phase| {}).context("cannot listen for signals")?;
     tracing::info!(%address, %admin, "serving the contract");
     let ended = alone.run(shutdown).await;
     telemetry::finish().await;

@@ -18,7 +18,7 @@ async fn main() -> anyhow::Result<()> {
     let gateway = Gateway::bind(config).await?;
     let address = gateway.local_addr()?;
     let reload = Reload::new().with(telemetry::reloading).with(gateway.gate().reloading(address));
-    reload.on_hangup(None, &shutdown).context("cannot listen for signals")?;
+    reload.on_hangup(None, &shutdown, |_phase| {}).context("cannot listen for signals")?;
     tracing::info!(
         %address,
         admin = %gateway.admin_addr()?,

@@ -16,16 +16,10 @@ pub struct Peer {
     pub certificate: Option<Arc<CertificateNames>>,
 }
 
-/// What a certificate calls its owner.
+/// What a certificate calls its owner: the subject's common name, DNS names in small letters, and
+/// URIs such as `spiffe://…`, in this order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CertificateNames {
-    /// The subject's common name.
-    pub common_name: Option<String>,
-    /// DNS names, in small letters.
-    pub dns: Vec<String>,
-    /// URIs, such as `spiffe://…`.
-    pub uris: Vec<String>,
-}
+pub struct CertificateNames(Vec<String>);
 
 impl CertificateNames {
     /// Reads them; names that cannot be read are left out, so that nobody is known by them.
@@ -33,38 +27,29 @@ impl CertificateNames {
         let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
             return Self::default();
         };
-        let common_name = certificate.subject().iter_common_name().next();
-        let mut names = Self {
-            common_name: common_name.and_then(|name| name.as_str().ok()).map(str::to_owned),
-            ..Self::default()
-        };
-        let alternatives = certificate.subject_alternative_name().ok().flatten();
-        for name in alternatives.iter().flat_map(|extension| &extension.value.general_names) {
-            match name {
-                GeneralName::DNSName(dns) => names.dns.push(dns.to_ascii_lowercase()),
-                GeneralName::URI(uri) => names.uris.push((*uri).to_owned()),
-                _ => {}
-            }
-        }
-        names
+        let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+        let extension = certificate.subject_alternative_name().ok().flatten();
+        let alternatives = || extension.iter().flat_map(|extension| &extension.value.general_names);
+        let dns = alternatives().filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+            _ => None,
+        });
+        let uris = alternatives().filter_map(|name| match name {
+            GeneralName::URI(name) => Some((*name).to_owned()),
+            _ => None,
+        });
+        Self(common.take(1).map(str::to_owned).chain(dns).chain(uris).collect())
     }
 
-    /// All of them, the common name first.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let Self { common_name, dns, uris } = self;
-        common_name.iter().chain(dns).chain(uris).map(String::as_str)
-    }
-
-    /// Whether it is one of them.
-    pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|own| own == name)
+    /// All of them.
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
     }
 }
 
 impl fmt::Display for CertificateNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.iter().collect();
-        f.write_str(&names.join(", "))
+        f.write_str(&self.0.join(", "))
     }
 }
 
@@ -84,9 +69,7 @@ mod tests {
 
         let names = CertificateNames::of(certificate.der());
         let expected = ["Standard téléphonique", "ivr.example.org", "spiffe://example.org/ivr"];
-        assert_eq!(names.iter().collect::<Vec<_>>(), expected);
-        assert!(names.contains("ivr.example.org"));
-        assert!(!names.contains("example.org"));
+        assert_eq!(names.as_slice(), expected);
     }
 
     #[test]
