@@ -2,6 +2,8 @@
 
 use super::names::fold;
 
+mod words;
+
 const VERY_LOW: i32 = 1;
 const LOW: i32 = 2;
 const MEDIUM: i32 = 3;
@@ -9,103 +11,32 @@ const HIGH: i32 = 4;
 const VERY_HIGH: i32 = 5;
 const MAJOR: i32 = 6;
 
-const WORDS: &[(i32, &[&str])] = &[
-    (
-        VERY_LOW,
-        &[
-            "tres basse",
-            "tres bas",
-            "tres faible",
-            "very low",
-            "verylow",
-            "minime",
-            "trivial",
-            "lowest",
-            "pas du tout urgent",
-        ],
-    ),
-    (
-        LOW,
-        &[
-            "basse",
-            "bas",
-            "faible",
-            "low",
-            "mineur",
-            "mineure",
-            "minor",
-            "pas urgent",
-            "pas urgente",
-            "non urgent",
-            "non urgente",
-            "peu urgent",
-            "peu urgente",
-            "not urgent",
-        ],
-    ),
-    (
-        MEDIUM,
-        &[
-            "moyenne", "moyen", "normale", "normal", "medium", "moderee", "modere", "moderate",
-            "standard", "average",
-        ],
-    ),
-    (
-        HIGH,
-        &[
-            "haute",
-            "haut",
-            "elevee",
-            "eleve",
-            "forte",
-            "fort",
-            "high",
-            "urgent",
-            "urgente",
-            "important",
-            "importante",
-            "prioritaire",
-            "assez urgent",
-            "assez urgente",
-        ],
-    ),
-    (
-        VERY_HIGH,
-        &[
-            "tres haute",
-            "tres haut",
-            "tres elevee",
-            "tres eleve",
-            "tres forte",
-            "tres fort",
-            "tres urgent",
-            "tres urgente",
-            "extremement urgent",
-            "extremement urgente",
-            "very high",
-            "veryhigh",
-            "highest",
-            "very urgent",
-            "extremely urgent",
-            "critique",
-            "critical",
-            "bloquant",
-            "bloquante",
-            "blocking",
-            "blocker",
-            "emergency",
-            "immediate",
-            "immediat",
-            "maximale",
-            "maximum",
-        ],
-    ),
-];
-
 /// Words that name the scale, not the place on it.
 const NOISE: &[&str] = &[
-    "urgence", "urgency", "impact", "priorite", "priority", "niveau", "level", "c", "est", "is",
-    "it", "s",
+    "urgence",
+    "urgency",
+    "impact",
+    "priorite",
+    "priority",
+    "niveau",
+    "level",
+    "c",
+    "est",
+    "is",
+    "it",
+    "s",
+    "prioritat",
+    "dringlichkeit",
+    "urgencia",
+    "prioridad",
+    "prioridade",
+    "urgenza",
+    "priorita",
+    "prioriteit",
+    "priorytet",
+    "prioritet",
+    "ist",
+    "es",
 ];
 
 /// What is heard on a scale.
@@ -119,7 +50,7 @@ pub(crate) enum Heard {
     Nonsense,
 }
 
-/// Urgency or impact: 1 to 5, in digits or in French or English words.
+/// Urgency or impact: 1 to 5, in digits or in words of the languages spoken here.
 pub(crate) fn level(text: &str) -> Heard {
     place(text, VERY_HIGH)
 }
@@ -173,10 +104,7 @@ fn word_place(words: &str, highest: i32) -> Heard {
     if highest == MAJOR && matches!(words, "majeure" | "majeur" | "major") {
         return Heard::At(MAJOR);
     }
-    WORDS
-        .iter()
-        .find(|(_, spellings)| spellings.contains(&words))
-        .map_or(Heard::Nonsense, |(place, _)| Heard::At(*place))
+    words::place(words).map_or(Heard::Nonsense, Heard::At)
 }
 
 #[cfg(test)]
@@ -205,6 +133,20 @@ mod tests {
             ("high priority", 4),
             ("urgence : moyenne", 3),
             ("4 - haute", 4),
+            ("ASAP", 5),
+            ("as soon as possible!", 5),
+            ("dès que possible", 5),
+            ("Sehr dringend", 5),
+            ("Priorität: hoch", 4),
+            ("muito baixa", 1),
+            ("alta", 4),
+            ("média", 3),
+            ("Niet dringend", 2),
+            ("Średni", 3),
+            ("hitno", 4),
+            ("επείγον", 4),
+            ("عاجل جدا", 5),
+            ("非常紧急", 5),
         ] {
             assert_eq!(level(text), Heard::At(expected), "{text}");
         }
