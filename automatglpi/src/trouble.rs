@@ -39,12 +39,10 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
 fn server_is_misconfigured(error: &grpc_server::Error) -> bool {
     use grpc_server::Error;
     match error {
-        Error::Unguarded(_) | Error::Glpi(_) => true,
-        Error::Listen(..)
-        | Error::ListenAdmin(..)
-        | Error::Store(_)
-        | Error::Reflection(_)
-        | Error::Serve(_) => false,
+        Error::Unguarded(_) | Error::Tls(_) | Error::Glpi(_) => true,
+        Error::Listen(..) | Error::ListenAdmin(..) | Error::Store(_) | Error::Reflection(_) => {
+            false
+        }
     }
 }
 
