@@ -10,6 +10,7 @@ mod check;
 mod config;
 mod contract;
 mod demo;
+mod deploy;
 mod documentation;
 mod help;
 mod outbox;
