@@ -26,7 +26,9 @@ pub struct Gate(Arc<ArcSwap<Open>>);
 #[derive(Debug)]
 struct Open {
     rules: Rules,
-    clients: HashMap<Name, ClientLimits>,
+    /// Everybody who can be known.
+    known: Vec<Arc<Client>>,
+    limits: HashMap<Name, ClientLimits>,
     sources: SourceLimits,
     places: Arc<Semaphore>,
     local: Arc<Client>,
@@ -163,7 +165,7 @@ impl Gate {
         if client.from.as_ref().is_some_and(|from| !from.contains(origin)) {
             return Err(Refusal::Address);
         }
-        Ok(Caller { client: Arc::new(client.clone()), on_behalf: None })
+        Ok(Caller { client: Arc::clone(client), on_behalf: None })
     }
 
     /// Third step: checks the role and the limits, and gives the call a place.
@@ -177,7 +179,7 @@ impl Gate {
     /// As [`Self::admit`], for what every client may do.
     pub fn seat(&self, caller: &Caller) -> Result<Pass, Refusal> {
         let open = self.0.load();
-        let limits = open.clients.get(&caller.client.name);
+        let limits = open.limits.get(&caller.client.name);
         let full = Refusal::Full { retry_after: ROOM_WITHIN };
         // Whom a relay calls for has been counted by the relay, and its places are everybody's.
         let limits = limits.filter(|_| caller.on_behalf.is_none());
@@ -228,12 +230,13 @@ impl Open {
         let name = Name::parse(LOCAL).expect("letters are a name");
         let local = Client::new(name, &Role::ALL);
         // Insiders have no limits of their own.
-        let clients = rules.clients.iter().chain([&local]).map(|client| {
+        let limits = rules.clients.iter().chain([&local]).map(|client| {
             let rate = client.rate.or(rules.client_rate);
             (client.name.clone(), ClientLimits::new(rate, share))
         });
         Self {
-            clients: clients.collect(),
+            limits: limits.collect(),
+            known: rules.clients.iter().chain(&rules.insiders).cloned().map(Arc::new).collect(),
             sources: SourceLimits::new(rules.source_rate),
             places: Arc::new(Semaphore::new(rules.max_calls)),
             local: Arc::new(local),
@@ -244,14 +247,14 @@ impl Open {
     /// The client of these credentials. A token or path decides; a client of which a certificate is
     /// known as well must also bring that. Without either the certificate decides, for clients that
     /// have nothing else.
-    fn find(&self, credentials: &Credentials<'_>, now: Timestamp) -> Option<&Client> {
+    fn find(&self, credentials: &Credentials<'_>, now: Timestamp) -> Option<&Arc<Client>> {
         let token = credentials.authorization.map(|header| bearer(header).map(Digest::of));
         let path = credentials.path.map(|path| Digest::of(path.as_bytes()));
         let has_certificate = |client: &Client| {
             client.certificates.iter().any(|name| credentials.certificate.contains(name))
         };
         let mut found = None;
-        for client in self.rules.clients.iter().chain(&self.rules.insiders) {
+        for client in &self.known {
             let is_it = match (&token, &path) {
                 (Some(token), _) => {
                     token.is_some_and(|token| any(client, &client.tokens, token, now))
