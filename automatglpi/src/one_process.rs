@@ -41,7 +41,8 @@ impl Config {
 }
 
 impl Pair {
-    /// Opens the outbox and listens; the gateway is led to wherever the server listens.
+    /// Opens the outbox and listens; the gateway finds the server within the process, whatever
+    /// address and certificate others find it by.
     pub(crate) async fn bind(config: Config) -> anyhow::Result<Self> {
         let Config { mut server, mut gateway } = config;
         // Whoever else may call: the gateway calls for its clients, under a token of this process.
@@ -52,8 +53,7 @@ impl Pair {
         server.access = server.access.with_insider(insider);
         gateway.grpc_token = Some(secret);
         let server = Server::bind(server).await?;
-        gateway.grpc_url = format!("http://{}", reachable(server.local_addr()?));
-        let gateway = Gateway::bind(gateway).await?;
+        let gateway = Gateway::bind_beside(server.inside(), gateway).await?;
         Ok(Self { server, gateway })
     }
 
@@ -71,7 +71,9 @@ impl Pair {
         Ok(Reload::new()
             .with(telemetry::reloading)
             .with(server.gate().reloading(server.local_addr()?))
-            .with(gateway.gate().reloading(gateway.local_addr()?)))
+            .with(gateway.gate().reloading(gateway.local_addr()?))
+            .with(server.certificate())
+            .with(gateway.certificate()))
     }
 
     /// Beats whenever the outbox has answered.

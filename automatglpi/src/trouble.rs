@@ -49,7 +49,7 @@ fn server_is_misconfigured(error: &grpc_server::Error) -> bool {
 fn gateway_is_misconfigured(error: &http_gateway::Error) -> bool {
     use http_gateway::Error;
     match error {
-        Error::Unguarded(_) | Error::GrpcUrl(_) | Error::GrpcToken => true,
+        Error::Unguarded(_) | Error::GrpcUrl(_) | Error::GrpcToken | Error::Tls(_) => true,
         Error::Listen { .. } | Error::Serve(_) => false,
     }
 }

@@ -7,9 +7,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use access::Gate;
 use hyper::body::Incoming;
-use listener::{Door, Inside, OpenError, Protocols, Tls, Traffic};
+use listener::{Door, Inside, OpenError, Protocols, Traffic};
 use secrecy::ExposeSecret as _;
-use service_kit::{Pulse, Shutdown};
+use service_kit::{Pulse, Shutdown, config::Source, reload::Change};
 use ticketing_core::{
     clock::SystemClock,
     glpi::{self, Glpi},
@@ -133,9 +133,9 @@ impl Server {
         self.door.inside()
     }
 
-    /// The certificate, to be read again while the server runs.
-    pub fn tls(&self) -> Option<Tls> {
-        self.door.tls().cloned()
+    /// Looks at the certificate's files whenever the configuration is read again.
+    pub fn certificate(&self) -> impl Fn(&Source) -> Change + Send + Sync + 'static {
+        self.door.reloading()
     }
 
     /// The connections that come and go.

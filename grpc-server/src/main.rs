@@ -17,8 +17,10 @@ async fn main() -> anyhow::Result<()> {
     shutdown.on_signals().context("cannot listen for signals")?;
     let alone = Alone::bind(config).await?;
     let (address, admin) = (alone.server().local_addr()?, alone.admin_addr()?);
-    let reload =
-        Reload::new().with(telemetry::reloading).with(alone.server().gate().reloading(address));
+    let reload = Reload::new()
+        .with(telemetry::reloading)
+        .with(alone.server().gate().reloading(address))
+        .with(alone.server().certificate());
     reload.on_hangup(None, &shutdown, |_phase| {}).context("cannot listen for signals")?;
     tracing::info!(%address, %admin, "serving the contract");
     let ended = alone.run(shutdown).await;

@@ -1,19 +1,20 @@
 //! Lets in whoever may make a call, before anything else of it is looked at.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
 
 use access::{BadSignature, Credentials, Refusal, Role, SignatureKey};
 use axum::{
     body::Body,
-    extract::{ConnectInfo, MatchedPath, Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
+use listener::Peer;
 use meters::doors;
 use spoken::{Language, Sentence};
 
@@ -102,8 +103,8 @@ fn count(refusal: &Refusal, request: &Request) {
 
 /// The other end of the connection.
 fn peer(request: &Request) -> IpAddr {
-    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+    let peer = request.extensions().get::<Peer>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip())
 }
 
 /// What is asked for changes something or not. The webhook takes GET too.

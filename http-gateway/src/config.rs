@@ -6,17 +6,19 @@ use secrecy::SecretString;
 use service_kit::{config::Source, settings};
 use spoken::Language;
 
-use crate::FieldNames;
+use crate::{Address, FieldNames};
 
 /// The gateway's configuration; `docs/configuration.md` tells each name, default and meaning.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where webhooks and `/v1` are served.
     pub listen: SocketAddr,
+    /// How connections are taken there.
+    pub listener: listener::Config,
     /// Where liveness and readiness are served.
     pub admin_listen: SocketAddr,
-    /// Where the gRPC server is, as `http://HOST:PORT`.
-    pub grpc_url: String,
+    /// Where the gRPC server is.
+    pub grpc: Address,
     /// The bearer token the gRPC server expects, if it does.
     pub grpc_token: Option<SecretString>,
     /// Who may call; without anybody only loopback is listened on.
@@ -36,8 +38,9 @@ impl Config {
             "pairs such as nom=caller_name,service=department, with known fields at the right";
         Self {
             listen: source.addr(&settings::AUTOMATGLPI_HTTP_LISTEN),
+            listener: listener::Config::http(source),
             admin_listen: source.addr(&settings::AUTOMATGLPI_ADMIN_LISTEN),
-            grpc_url: source.required_text(&settings::AUTOMATGLPI_GRPC_URL),
+            grpc: Address::from_source(source),
             grpc_token: source.secret(&settings::AUTOMATGLPI_GRPC_TOKEN),
             access: access::Rules::from_source(source, access::Surface::Http),
             language: source

@@ -8,10 +8,9 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use access::Gate;
-use axum::Router;
-use axum_server::{Handle, accept::NoDelayAcceptor};
-use hyper_util::rt::TokioTimer;
-use service_kit::{Shutdown, settings};
+use axum_server::Handle;
+use listener::{Door, Inside, OpenError, Protocols, Traffic};
+use service_kit::{Shutdown, config::Source, reload::Change, settings};
 use tokio::net::TcpListener;
 
 mod admin;
@@ -19,6 +18,7 @@ mod auth;
 mod body;
 mod call;
 pub mod config;
+mod endpoint;
 mod openapi;
 mod problem;
 mod router;
@@ -27,6 +27,7 @@ mod upstream;
 mod webhook;
 
 pub use config::Config;
+pub use endpoint::{Address, BadAddress};
 pub use webhook::names::{BadMapping, FieldNames};
 
 use router::App;
@@ -35,7 +36,7 @@ use upstream::Upstream;
 /// A gateway that listens but does not answer yet.
 #[derive(Debug)]
 pub struct Gateway {
-    public: TcpListener,
+    public: Door,
     admin: TcpListener,
     app: App,
     shutdown_within: Duration,
@@ -61,8 +62,11 @@ pub enum Error {
         error: io::Error,
     },
     /// The gRPC server's address makes no sense.
-    #[error("AUTOMATGLPI_GRPC_URL is {0:?}: it should look like http://HOST:PORT")]
-    GrpcUrl(String),
+    #[error("AUTOMATGLPI_GRPC_URL cannot be used")]
+    GrpcUrl(#[source] BadAddress),
+    /// The certificate cannot be used.
+    #[error("HTTPS cannot be served: see AUTOMATGLPI_HTTP_TLS_CERT_FILE and what goes with it")]
+    Tls(#[source] listener::TlsError),
     /// The gRPC server's token cannot be sent.
     #[error("AUTOMATGLPI_GRPC_TOKEN holds characters that a header cannot")]
     GrpcToken,
@@ -71,25 +75,35 @@ pub enum Error {
     Serve(#[source] io::Error),
 }
 
-/// A client that sends no complete request in this time after connecting is gone, or means harm.
-const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long a connection may wait for its next request. Longer than clients commonly keep theirs,
-/// since a request sent while we hang up would fail.
-const NEXT_HEAD_WITHIN: Duration = Duration::from_secs(90);
-
-/// Silent HTTP/2 connections are asked for a sign of life, so that dead ones don't pile up.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
-
 impl Gateway {
     /// Listens. The gRPC server need not run yet.
     pub async fn bind(config: Config) -> Result<Self, Error> {
+        let upstream = Upstream::at(&config.grpc, config.grpc_token.as_ref())?;
+        Self::before(upstream, config).await
+    }
+
+    /// Listens, before a gRPC server in the same process: where the configuration seeks one does
+    /// not matter.
+    pub async fn bind_beside(server: Inside, config: Config) -> Result<Self, Error> {
+        let upstream = Upstream::inside(server, config.grpc_token.as_ref())?;
+        Self::before(upstream, config).await
+    }
+
+    async fn before(upstream: Upstream, config: Config) -> Result<Self, Error> {
         let gate = Gate::new(config.access);
         if !gate.asks_for_credentials() && !config.listen.ip().is_loopback() {
             return Err(Error::Unguarded(config.listen));
         }
-        let upstream = Upstream::new(&config.grpc_url, config.grpc_token.as_ref())?;
-        let public = listen(config.listen, "AUTOMATGLPI_HTTP_LISTEN").await?;
+        let (address, setting) = (config.listen, &settings::AUTOMATGLPI_HTTP_LISTEN);
+        let public =
+            Door::open(address, Protocols::Http1And2, config.listener).await.map_err(|error| {
+                match error {
+                    OpenError::Listen(error) => {
+                        Error::Listen { address, variable: setting.name, error }
+                    }
+                    OpenError::Tls(error) => Error::Tls(error),
+                }
+            })?;
         let (address, setting) = (config.admin_listen, &settings::AUTOMATGLPI_ADMIN_LISTEN);
         let admin = service_kit::admin::listen(address, setting)
             .await
@@ -108,6 +122,16 @@ impl Gateway {
         self.public.local_addr()
     }
 
+    /// Looks at the certificate's files whenever the configuration is read again.
+    pub fn certificate(&self) -> impl Fn(&Source) -> Change + Send + Sync + 'static {
+        self.public.reloading()
+    }
+
+    /// The connections that come and go.
+    pub fn traffic(&self) -> Traffic {
+        self.public.traffic()
+    }
+
     /// The address health is told on.
     pub fn admin_addr(&self) -> io::Result<SocketAddr> {
         self.admin.local_addr()
@@ -120,49 +144,25 @@ impl Gateway {
         let (upstream, stopping) = (app.upstream().clone(), shutdown.soft().clone());
         let health =
             service_kit::admin::routes(move || admin::ready(upstream.clone(), stopping.clone()));
-        let (public_handle, admin_handle) = (Handle::new(), Handle::new());
-        let public = serve(public, router::routes(app), public_handle.clone());
+        let admin_handle = Handle::new();
         let admin = service_kit::admin::serve(admin, health, admin_handle.clone());
-
-        let serving = async {
-            let served = tokio::select! {
-                served = public => served,
-                // Health is told until the last call is answered.
-                served = admin => served,
-            };
-            admin_handle.shutdown();
-            served
-        };
-        let stopping = async {
-            shutdown.soft().cancelled().await;
-            public_handle.graceful_shutdown(Some(shutdown_within));
-            shutdown.hard().cancelled().await;
-            public_handle.shutdown();
-            std::future::pending::<()>().await;
-        };
+        let public = public.serve(router::routes(app), shutdown.soft().clone());
         tokio::select! {
-            served = serving => served.map_err(Error::Serve),
-            () = stopping => Ok(()),
+            () = public => {}
+            // Health is told until the last call is answered.
+            ended = admin => return ended.map_err(Error::Serve),
+            () = give_up(&shutdown, shutdown_within) => {}
         }
+        admin_handle.shutdown();
+        Ok(())
     }
 }
 
-async fn listen(address: SocketAddr, variable: &'static str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| Error::Listen { address, variable, error })
-}
-
-async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
-    let mut server = axum_server::from_tcp(listener.into_std()?)?
-        // Else a short answer may wait 40 ms for the client's acknowledgement.
-        .acceptor(NoDelayAcceptor::new())
-        .first_request_timeout(FIRST_HEAD_WITHIN)
-        .handle(handle);
-    let http = server.http_builder();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(NEXT_HEAD_WITHIN);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(KEEPALIVE_EVERY);
-    server.serve(routes.into_make_service_with_connect_info::<SocketAddr>()).await
+/// Ends when calls have not been answered in time after shutdown began, or at once when told so.
+async fn give_up(shutdown: &Shutdown, within: Duration) {
+    shutdown.soft().cancelled().await;
+    tokio::select! {
+        () = shutdown.hard().cancelled() => {}
+        () = tokio::time::sleep(within) => {}
+    }
 }

@@ -17,7 +17,10 @@ async fn main() -> anyhow::Result<()> {
     shutdown.on_signals().context("cannot listen for signals")?;
     let gateway = Gateway::bind(config).await?;
     let address = gateway.local_addr()?;
-    let reload = Reload::new().with(telemetry::reloading).with(gateway.gate().reloading(address));
+    let reload = Reload::new()
+        .with(telemetry::reloading)
+        .with(gateway.gate().reloading(address))
+        .with(gateway.certificate());
     reload.on_hangup(None, &shutdown, |_phase| {}).context("cannot listen for signals")?;
     tracing::info!(
         %address,

@@ -145,9 +145,11 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::Address;
 
     fn app() -> App {
-        let upstream = Upstream::new("http://127.0.0.1:1", None).unwrap();
+        let address = Address { url: "http://127.0.0.1:1".to_owned(), authority: None };
+        let upstream = Upstream::at(&address, None).unwrap();
         App::new(
             upstream,
             Gate::new(Rules::open(Surface::Http)),

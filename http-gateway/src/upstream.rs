@@ -2,6 +2,8 @@
 
 use std::{error::Error as _, time::Duration};
 
+use hyper_util::rt::TokioIo;
+use listener::Inside;
 use meters::calls;
 use secrecy::{ExposeSecret as _, SecretString};
 use service_kit::telemetry::spans;
@@ -19,9 +21,10 @@ use tonic::{
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tower::service_fn;
 use tracing::{Instrument as _, Span};
 
-use crate::{Error, call::Call};
+use crate::{Address, Error, call::Call};
 
 /// Refusals come at once; a host that does not answer in this time is as good as down.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -45,20 +48,23 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    pub(crate) fn new(url: &str, token: Option<&SecretString>) -> Result<Self, Error> {
-        let no_url = || Error::GrpcUrl(url.to_owned());
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_invalid| no_url())?;
-        let is_plain_http = endpoint.uri().scheme_str() == Some("http");
-        if !is_plain_http || endpoint.uri().authority().is_none() {
-            return Err(no_url());
-        }
-        let channel = endpoint
-            .connect_timeout(CONNECT_WITHIN)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEPALIVE_EVERY)
-            .keep_alive_timeout(KEEPALIVE_WITHIN)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
+    /// To a server at that address.
+    pub(crate) fn at(address: &Address, token: Option<&SecretString>) -> Result<Self, Error> {
+        let endpoint = patient(address.endpoint().map_err(Error::GrpcUrl)?);
+        Self::new(endpoint.connect_lazy(), token)
+    }
+
+    /// To a server in this process.
+    pub(crate) fn inside(inside: Inside, token: Option<&SecretString>) -> Result<Self, Error> {
+        let connect = service_fn(move |_address| {
+            let inside = inside.clone();
+            async move { inside.connect().await.map(TokioIo::new) }
+        });
+        let endpoint = patient(Endpoint::from_static("http://inside"));
+        Self::new(endpoint.connect_with_connector_lazy(connect), token)
+    }
+
+    fn new(channel: Channel, token: Option<&SecretString>) -> Result<Self, Error> {
         let authorization = token.map(bearer).transpose()?;
         Ok(Self { channel, authorization })
     }
@@ -175,6 +181,15 @@ fn failed(code: Code) -> calls::Outcome {
         Code::Unauthenticated | Code::PermissionDenied => calls::Outcome::Failed,
         code => calls::Outcome::of_grpc(code.into()),
     }
+}
+
+fn patient(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_EVERY)
+        .keep_alive_timeout(KEEPALIVE_WITHIN)
+        .keep_alive_while_idle(true)
 }
 
 fn bearer(token: &SecretString) -> Result<MetadataValue<Ascii>, Error> {

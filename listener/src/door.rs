@@ -12,6 +12,7 @@ use hyper::{
     Request, Response,
     body::{Body, Incoming},
 };
+use service_kit::{config::Source, reload::Change};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
     net::{TcpListener, TcpStream},
@@ -102,6 +103,19 @@ impl Door {
     /// Its certificate. Plain connections to a door that has one fail in the handshake.
     pub fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
+    }
+
+    /// Looks at the certificate's files whenever the configuration is read again.
+    pub fn reloading(&self) -> impl Fn(&Source) -> Change + Send + Sync + 'static {
+        let tls = self.tls.clone();
+        move |_source| {
+            let tls = tls.clone();
+            Box::new(move || {
+                if let Some(tls) = tls {
+                    tls.look();
+                }
+            })
+        }
     }
 
     /// The way in from this process.

@@ -22,7 +22,10 @@ pub(crate) async fn run(config_file: Option<&Path>) -> anyhow::Result<ExitCode> 
     let gateway = Gateway::bind(config).await?;
     let (http, admin) = (gateway.local_addr()?, gateway.admin_addr()?);
     signals::reload(
-        Reload::new().with(telemetry::reloading).with(gateway.gate().reloading(http)),
+        Reload::new()
+            .with(telemetry::reloading)
+            .with(gateway.gate().reloading(http))
+            .with(gateway.certificate()),
         config_file,
         &shutdown,
     )?;

@@ -29,8 +29,10 @@ pub(crate) async fn run(
     let listening = async { Ok(Alone::bind(config).await?) };
     let alone = signals::before_the_first(&shutdown, listening).await?;
     let (grpc, admin) = (alone.server().local_addr()?, alone.admin_addr()?);
-    let reload =
-        Reload::new().with(telemetry::reloading).with(alone.server().gate().reloading(grpc));
+    let reload = Reload::new()
+        .with(telemetry::reloading)
+        .with(alone.server().gate().reloading(grpc))
+        .with(alone.server().certificate());
     signals::reload(reload, config_file, &shutdown)?;
     output::ready(&source, &[("grpc", grpc), ("admin", admin)]);
     let vitals = Vitals { admin: Some(admin), outbox: Some(alone.server().pulse()) };

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::{
     fake::Answer,
-    world::{World, config, guarded, nowhere},
+    world::{World, at, config, guarded, nowhere},
 };
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn it_is_ready_when_the_server_serves() {
     assert_eq!(get("/readyz").await.unwrap().status(), 200);
 
     let down = nowhere().await;
-    let world = World::with(|config| config.grpc_url = format!("http://{down}")).await;
+    let world = World::with(|config| config.grpc = at(down)).await;
     let get = |path: &str| world.client.get(format!("{}{path}", world.admin_url)).send();
     assert_eq!(get("/healthz").await.unwrap().status(), 200);
     assert_eq!(get("/readyz").await.unwrap().status(), 503);
@@ -53,9 +53,9 @@ async fn a_taken_port_is_named_with_the_setting_that_moves_it() {
 
 #[tokio::test]
 async fn an_address_without_sense_is_refused() {
-    for url in ["", "localhost:50051", "https://localhost:50051", "/x", "http://"] {
+    for url in ["", "localhost:50051", "ftp://localhost:50051", "/x", "http://"] {
         let mut config = config(nowhere().await);
-        url.clone_into(&mut config.grpc_url);
+        url.clone_into(&mut config.grpc.url);
         let error = Gateway::bind(config).await.unwrap_err();
         assert!(error.to_string().contains("AUTOMATGLPI_GRPC_URL"), "{url}: {error}");
     }

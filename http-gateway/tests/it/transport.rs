@@ -7,13 +7,13 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::{
     fake::Answer,
-    world::{World, nowhere, problem},
+    world::{World, at, nowhere, problem},
 };
 
 #[tokio::test]
 async fn without_a_server_nothing_is_recorded_and_the_caller_is_told() {
     let down = nowhere().await;
-    let world = World::with(|config| config.grpc_url = format!("http://{down}")).await;
+    let world = World::with(|config| config.grpc = at(down)).await;
     let reply = world.call(r#"{"problem":"panne"}"#).await;
     let expected = json!({
         "success": false,
@@ -57,7 +57,7 @@ async fn a_silent_server_leaves_the_caller_unsure_within_five_seconds() {
 async fn a_connection_lost_on_the_way_leaves_the_caller_unsure() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let world = World::with(|config| config.grpc_url = format!("http://{address}")).await;
+    let world = World::with(|config| config.grpc = at(address)).await;
     let call = world.call(r#"{"problem":"panne"}"#);
     let hang_up = async {
         let (mut connection, _) = listener.accept().await.unwrap();

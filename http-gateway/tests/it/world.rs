@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use ::access::{Client, Digest, Name, Role, Rules, Surface};
-use http_gateway::{Config, FieldNames, Gateway};
+use http_gateway::{Address, Config, FieldNames, Gateway};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use service_kit::Shutdown;
@@ -23,14 +23,20 @@ pub(crate) struct World {
 pub(crate) fn config(grpc: SocketAddr) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
+        listener: listener::Config::default(),
         admin_listen: "127.0.0.1:0".parse().unwrap(),
-        grpc_url: format!("http://{grpc}"),
+        grpc: at(grpc),
         grpc_token: None,
         access: Rules::open(Surface::Http),
         language: Language::default(),
         fields: FieldNames::default(),
         shutdown_within: Duration::from_secs(5),
     }
+}
+
+/// A plain gRPC server there.
+pub(crate) fn at(server: SocketAddr) -> Address {
+    Address { url: format!("http://{server}"), authority: None }
 }
 
 /// Rules that let the bearer of a token in.

@@ -3,6 +3,7 @@
 use std::{error::Error as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, anyhow};
+use http_gateway::Address;
 use secrecy::{ExposeSecret as _, SecretString};
 use service_kit::{config::Source, settings};
 use ticketing_core::ticket::Reference;
@@ -11,7 +12,7 @@ use tonic::{
     Code, Request, Status, Streaming,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::Channel,
 };
 
 use super::view::{EntryView, StatusView};
@@ -44,14 +45,7 @@ impl Client {
     /// Connects to the configured server.
     pub(super) async fn connect(config: Option<&Path>) -> anyhow::Result<Self> {
         let source = Source::from_process(config)?;
-        let setting = &settings::AUTOMATGLPI_GRPC_URL;
-        let url = source.required_text(setting);
-        let endpoint = Endpoint::from_shared(url.clone())
-            .ok()
-            .filter(|endpoint| endpoint.uri().scheme_str() == Some("http"));
-        if endpoint.is_none() {
-            source.wrong(setting, "an address such as http://127.0.0.1:50051");
-        }
+        let address = Address::from_source(&source);
         let token =
             source.secret(&settings::AUTOMATGLPI_GRPC_TOKEN).as_ref().map(bearer).transpose();
         if token.is_err() {
@@ -59,14 +53,15 @@ impl Client {
         }
         source.finish()?;
 
-        let endpoint = endpoint.context("a wrong address is told above")?;
-        let channel = endpoint
+        let channel = address
+            .endpoint()?
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
             .http2_keep_alive_interval(KEEPALIVE_EVERY)
             .connect()
             .await
             .with_context(|| {
+                let url = &address.url;
                 format!("no gRPC server answers at {url}: does it run, and is AUTOMATGLPI_GRPC_URL right?")
             })?;
         Ok(Self(OperationsServiceClient::with_interceptor(channel, Bearer(token?))))
