@@ -207,6 +207,31 @@ pub(crate) enum Outbox {
     Watch(Format),
     /// Print how the outbox stands
     Stats(Format),
+    /// Find all requests of a caller, whatever became of them, who asks what is kept
+    Find {
+        #[command(flatten)]
+        caller: Caller,
+        #[command(flatten)]
+        personal: Personal,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Erase what a caller said from the outbox; what GLPI has is not touched
+    ///
+    /// Delivered requests lose what was said, parked ones are given up as well. Without --yes
+    /// nothing is erased and the requests are only listed. The exit code is 1 if some are left.
+    Erase {
+        #[command(flatten)]
+        caller: Caller,
+        /// Also give up and erase requests that have still to be delivered
+        #[arg(long)]
+        also_waiting: bool,
+        /// Erase, instead of listing what would be
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Print parked entries with all that callers said, as JSON, one per line
     ///
     /// Characters that could steer a terminal are written as escapes. The output is personal data.
@@ -240,6 +265,14 @@ pub(crate) enum Token {
 
 fn client_name(text: &str) -> Result<Name, &'static str> {
     Name::parse(text).ok_or("a name has up to 64 letters, digits, - _ and .")
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Caller {
+    /// Name, phone number, e-mail address or login, whole; case, accents and the order of a name's
+    /// words do not matter, nor how a number is written
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) caller: String,
 }
 
 #[derive(Debug, Args)]

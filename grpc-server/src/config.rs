@@ -14,6 +14,7 @@ use spoken::Language;
 use ticketing_core::{
     courier::{Settings, decision::Policy},
     glpi,
+    ticketing::Retention,
 };
 
 /// The server's configuration; `docs/configuration.md` tells each name, default and meaning.
@@ -41,8 +42,8 @@ pub struct Config {
     pub answer_within: Duration,
     /// For requests that name none.
     pub language: Language,
-    /// How long what callers said is kept after delivery.
-    pub retention: SignedDuration,
+    /// How long what callers said is kept.
+    pub retention: Retention,
     /// How long requests under way may take at shutdown.
     pub shutdown_within: Duration,
 }
@@ -115,7 +116,11 @@ impl Config {
                 source.text(&settings::AUTOMATGLPI_LANGUAGE).as_deref(),
                 &Language::default(),
             ),
-            retention: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
+            retention: Retention {
+                settled: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
+                parked: Some(signed(source.duration(&settings::AUTOMATGLPI_PARKED_RETENTION)))
+                    .filter(|retention| !retention.is_zero()),
+            },
             shutdown_within: source.duration(&settings::AUTOMATGLPI_SHUTDOWN_WITHIN),
         }
     }

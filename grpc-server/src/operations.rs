@@ -5,9 +5,10 @@ use std::{pin::Pin, time::Duration};
 use jiff::SignedDuration;
 use ticketing_core::{
     clock::{Clock, SystemClock},
-    outbox::{Entry, Filter, State},
+    outbox::{Entry, Erasure, Filter, State},
+    person::Person,
     ticket::Reference,
-    ticketing::{Scope, Ticketing},
+    ticketing::{Erased, Scope, Ticketing},
 };
 use ticketing_proto::v1::{self, operations_service_server::OperationsService};
 use tokio_stream::{Stream, StreamExt as _, wrappers::IntervalStream};
@@ -27,6 +28,9 @@ pub(crate) struct Operations {
 
 const DEFAULT_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1000;
+
+/// Characters of a name or address by which a caller is found.
+const LONGEST_CALLER: usize = 255;
 
 /// Watchers are told at most this often.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -79,6 +83,43 @@ impl OperationsService for Operations {
         let entry = self.after(&entry.reference, done).await?;
         tracing::info!(reference = entry.reference, "an operator gave it up");
         Ok(Response::new(v1::DiscardEntryResponse { entry: Some(entry) }))
+    }
+
+    async fn find_caller(
+        &self,
+        request: Request<v1::FindCallerRequest>,
+    ) -> Result<Response<v1::FindCallerResponse>, Status> {
+        let request = request.into_inner();
+        let (person, after) =
+            caller(&request.caller, &request.page_token).map_err(status::invalid)?;
+        let found = self.ticketing.find_caller(&person, after).await;
+        let found = found.map_err(|error| service::told(&error))?;
+        let include = request.include_content;
+        Ok(Response::new(v1::FindCallerResponse {
+            entries: found.rows.iter().map(|entry| message(entry, include)).collect(),
+            next_page_token: found.next.map(|last| last.to_string()).unwrap_or_default(),
+        }))
+    }
+
+    async fn erase_caller(
+        &self,
+        request: Request<v1::EraseCallerRequest>,
+    ) -> Result<Response<v1::EraseCallerResponse>, Status> {
+        let request = request.into_inner();
+        let (person, after) =
+            caller(&request.caller, &request.page_token).map_err(status::invalid)?;
+        let erased = self.ticketing.erase_caller(&person, request.also_waiting, after).await;
+        let erased = erased.map_err(|error| service::told(&error))?;
+        let scrubbed = self.ticketing.scrub().await.map_err(|error| service::told(&error))?;
+        for Erased { entry, erasure } in &erased.rows {
+            let reference = &entry.reference;
+            tracing::info!(%reference, ?erasure, "erased because the caller asked for it");
+        }
+        Ok(Response::new(v1::EraseCallerResponse {
+            traces_left: !scrubbed && !erased.rows.is_empty(),
+            entries: erased.rows.iter().map(erased_message).collect(),
+            next_page_token: erased.next.map(|last| last.to_string()).unwrap_or_default(),
+        }))
     }
 
     type WatchStatusStream =
@@ -180,6 +221,38 @@ fn filter(request: &v1::ListEntriesRequest) -> Result<Filter, Vec<FieldViolation
         after: after.and_then(Result::ok),
         limit: if request.page_size == 0 { DEFAULT_PAGE } else { request.page_size },
     })
+}
+
+/// The person a request is about, and where it goes on.
+fn caller(
+    text: &str,
+    page_token: &str,
+) -> Result<(Person, Option<Reference>), Vec<FieldViolation>> {
+    let mut violations = Vec::new();
+    let person = Some(text).filter(|text| text.chars().count() <= LONGEST_CALLER);
+    let person = person.and_then(Person::parse);
+    if person.is_none() {
+        let wanted = "a name, phone number, e-mail address or login of up to 255 characters";
+        violations.push(FieldViolation::new("caller", wanted));
+    }
+    let after = (!page_token.is_empty()).then(|| Reference::parse(page_token)).transpose();
+    if after.is_err() {
+        violations.push(FieldViolation::new("page_token", "comes from the previous answer"));
+    }
+    match (person, after) {
+        (Some(person), Ok(after)) => Ok((person, after)),
+        (None, _) | (_, Err(_)) => Err(violations),
+    }
+}
+
+fn erased_message(Erased { entry, erasure }: &Erased) -> v1::ErasedEntry {
+    let erasure = match erasure {
+        // A row that is gone altogether is erased.
+        Erasure::Erased | Erasure::Unknown => v1::Erasure::Erased,
+        Erasure::StillOpen => v1::Erasure::StillOpen,
+        Erasure::BeingSent => v1::Erasure::BeingSent,
+    };
+    v1::ErasedEntry { entry: Some(message(entry, false)), erasure: erasure.into() }
 }
 
 fn message(entry: &Entry, include_content: bool) -> v1::Entry {

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod courier;
 pub mod glpi;
 pub mod outbox;
+pub mod person;
 pub mod ticket;
 pub mod ticketing;
 

@@ -191,6 +191,8 @@ pub enum Inserted {
     Existing(Entry),
     /// The reference is taken by another request; draw another and try again.
     ReferenceTaken,
+    /// The ticket that it was to add to has been given up; nothing was written.
+    ParentDiscarded,
 }
 
 /// The terms of a claim.
@@ -251,6 +253,19 @@ pub enum Settlement {
     Released,
 }
 
+/// What became of a row whose words were to be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erasure {
+    /// They are gone; an open or parked row has been given up.
+    Erased,
+    /// It has still to be delivered and was left as it is.
+    StillOpen,
+    /// Somebody works on it at this moment; it was left as it is.
+    BeingSent,
+    /// There is no such row.
+    Unknown,
+}
+
 /// Which rows to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -304,6 +319,7 @@ pub trait Outbox: Debug + Send + Sync + 'static {
     /// at once.
     ///
     /// If the client's key names a row whose window has passed by `now`, that row loses the key.
+    /// A follow-up on a DISCARDED row is not recorded.
     async fn insert(
         &self,
         draft: Draft,
@@ -368,6 +384,35 @@ pub trait Outbox: Debug + Send + Sync + 'static {
     /// and deletes as many notices settled before; returns how many of both. References, digests
     /// and GLPI's numbers stay.
     async fn erase_settled_before(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
+    /// A ticket's follow-ups, in the order of recording.
+    async fn followups(&self, ticket: &Reference) -> Result<Vec<Entry>, StoreError>;
+
+    /// Erases what the caller said from a row that is DELIVERED, DISCARDED or PARKED, with
+    /// `also_open` also from one that is WAITING or IN DOUBT and not leased. A row not yet settled
+    /// or parked becomes DISCARDED, and with a ticket so do its follow-ups, which are erased too.
+    /// Notices that name the row lose their body.
+    async fn erase(
+        &self,
+        reference: &Reference,
+        also_open: bool,
+        now: Timestamp,
+    ) -> Result<Erasure, StoreError>;
+
+    /// Removes what erased rows left behind in the store's files. `false`: some may still be there.
+    async fn scrub(&self) -> Result<bool, StoreError>;
+
+    /// Gives up and erases at most `limit` rows PARKED before `before`, as [`Self::erase`] does;
+    /// returns how many.
+    async fn erase_parked_before(
+        &self,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// How many rows were PARKED before `before` and still are.
+    async fn count_parked_before(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Raises an alarm, and with it records what people are told. `true` for the one of all
     /// replicas that raised it; `false`: it stood already and nothing was recorded.

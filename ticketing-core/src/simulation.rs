@@ -176,7 +176,7 @@ impl<'store> World<'store> {
                 assert_eq!(self.by_key.get(&key), Some(&entry.reference));
                 self.acknowledged.insert(entry.reference);
             }
-            Inserted::ReferenceTaken => {}
+            Inserted::ReferenceTaken | Inserted::ParentDiscarded => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use meters::store::Operation;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -20,6 +20,10 @@ use crate::{
     },
     ticket::{NewFollowup, NewTicket, Reference},
 };
+
+mod personal_data;
+
+pub use personal_data::{Erased, Found, Retention};
 
 /// Records requests and delivers them; cheap to clone.
 #[derive(Debug, Clone)]
@@ -124,9 +128,6 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Requests whose callers wait at once; more are answered as recorded.
 const MOST_ON_THE_LINE: usize = 512;
 
-/// Settled rows erased in one transaction.
-const ERASED_AT_ONCE: u32 = 500;
-
 impl Ticketing {
     /// Puts an outbox and a GLPI together. [`Self::start`] begins to deliver.
     pub fn new(
@@ -150,9 +151,9 @@ impl Ticketing {
         }
     }
 
-    /// Takes over what an earlier process left and begins to deliver. Personal data of rows settled
-    /// longer than `retention` ago is erased from then on.
-    pub async fn start(&self, retention: SignedDuration) -> Result<(), StoreError> {
+    /// Takes over what an earlier process left and begins to deliver. Personal data that has been
+    /// kept long enough is erased from then on.
+    pub async fn start(&self, retention: Retention) -> Result<(), StoreError> {
         self.outbox.expire_leases(self.clock.now()).await?;
         let courier = Arc::clone(&self.courier);
         self.tasks.spawn(courier.run(self.tasks.clone(), self.stopping.clone()));
@@ -337,6 +338,11 @@ impl Ticketing {
             let inserted = measured(Operation::Insert, inserting).await;
             match inserted.map_err(Error::Store)? {
                 Inserted::ReferenceTaken => {}
+                Inserted::ParentDiscarded => {
+                    // Only a follow-up has a parent.
+                    let reference = parent.unwrap_or_else(Reference::draw);
+                    return Err(Error::Discarded { reference });
+                }
                 Inserted::Existing(entry) if entry.fingerprint != fingerprint => {
                     let reference = entry.parent.unwrap_or(entry.reference);
                     return Err(Error::KeyReused { reference });
@@ -403,23 +409,6 @@ impl Ticketing {
             }
         }
         entry
-    }
-
-    async fn erase_old_rows(self, retention: SignedDuration) {
-        const EVERY: Duration = Duration::from_mins(10);
-        loop {
-            let before = self.clock.now().saturating_sub(retention).unwrap_or(Timestamp::MIN);
-            let erasing = self.outbox.erase_settled_before(before, ERASED_AT_ONCE);
-            match measured(Operation::Erase, erasing).await {
-                Ok(erased) if erased >= u64::from(ERASED_AT_ONCE) => continue,
-                Ok(_) => {}
-                Err(error) => tracing::error!(%error, "personal data could not be erased"),
-            }
-            tokio::select! {
-                () = self.stopping.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
-        }
     }
 }
 

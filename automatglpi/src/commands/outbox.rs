@@ -11,6 +11,7 @@ use crate::{
     output,
 };
 
+mod caller;
 mod client;
 mod csv;
 mod view;
@@ -35,6 +36,17 @@ pub(crate) async fn run(config: Option<&Path>, order: Outbox) -> anyhow::Result<
         }
         Outbox::Watch(format) => watch(client, format).await,
         Outbox::Stats(format) => stats(client, format).await,
+        Outbox::Find { caller, personal, format } => {
+            caller::find(client, &caller.caller, personal, format).await
+        }
+        Outbox::Erase { caller, also_waiting, yes, format } => {
+            let caller = caller.caller;
+            if yes {
+                caller::erase(client, &caller, also_waiting, format).await
+            } else {
+                caller::show_what_would_be_erased(client, &caller, format).await
+            }
+        }
         Outbox::Export { which, csv } => export(client, &which, csv).await,
     }
 }

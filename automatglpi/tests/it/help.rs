@@ -4,7 +4,7 @@ use crate::process;
 
 #[tokio::test]
 async fn the_help_reads_well() {
-    let outbox = ["list", "show", "retry", "discard", "watch", "stats", "export"];
+    let outbox = ["list", "show", "retry", "discard", "watch", "stats", "find", "erase", "export"];
     let commands = [
         "demo",
         "serve",

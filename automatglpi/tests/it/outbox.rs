@@ -81,6 +81,44 @@ async fn what_callers_said_is_shown_only_when_asked_for() {
 }
 
 #[tokio::test]
+async fn a_caller_is_told_what_is_kept_and_has_it_erased() {
+    let (world, parked) = parked().await;
+    let payload = json!({"caller_name": "DUPONT Marie", "problem": "Panne", "phone": "0612345678"});
+    let delivered = world.call(payload).await.body["reference"].as_str().unwrap().to_owned();
+    world.call(json!({"caller_name": "Martin", "problem": "Autre"})).await;
+
+    for caller in ["marie dupont", "06 12 34 56 78"] {
+        let found = world.json(&["outbox", "find", "--caller", caller, "--json"]).await;
+        let references: Vec<&str> =
+            found.iter().filter_map(|entry| entry["reference"].as_str()).collect();
+        assert_eq!(references, [&parked, &delivered], "{caller}");
+    }
+    let find = ["outbox", "find", "--caller", "marie dupont"];
+    let discreet = String::from_utf8(world.run(&find).await.stdout).unwrap();
+    assert!(discreet.contains(&parked) && !discreet.contains("Panne"), "{discreet}");
+    let open = world.run(&[&find[..], &["--personal"]].concat()).await;
+    assert!(String::from_utf8_lossy(&open.stdout).contains("Panne"));
+
+    let erase = ["outbox", "erase", "--caller", "Marie Dupont"];
+    let asked = world.run(&erase).await;
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("--yes"), "{asked:?}");
+    assert_eq!(world.json(&[&find[..], &["--json"]].concat()).await.len(), 2, "still there");
+
+    let erased = world.json(&[&erase[..], &["--yes", "--json"]].concat()).await;
+    let expected = |reference: &str, state: &str| json!({"reference": reference, "state": state, "erasure": "erased"});
+    assert_eq!(erased, [expected(&parked, "parked"), expected(&delivered, "delivered")]);
+    let output = world.run(&find).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing is kept"), "{output:?}");
+    let shown = world.json(&["outbox", "show", &parked, "--personal", "--json"]).await;
+    assert_eq!((&shown[0]["state"], &shown[0]["content"]), (&json!("discarded"), &Value::Null));
+    assert_eq!(world.json(&["outbox", "find", "--caller", "martin", "--json"]).await.len(), 1);
+
+    let nobody = world.run(&["outbox", "find", "--caller", " "]).await;
+    assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
+}
+
+#[tokio::test]
 async fn an_export_holds_everything_and_starts_nothing() {
     let (world, reference) = parked().await;
     let lines = world.json(&["outbox", "export"]).await;

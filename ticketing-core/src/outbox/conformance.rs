@@ -36,6 +36,7 @@ macro_rules! on_every_store {
 }
 
 mod concurrency;
+mod erasing;
 mod leasing;
 mod notices;
 mod operators;

@@ -1,7 +1,7 @@
 //! The outbox in PostgreSQL: several replicas of the service on one database.
 //!
 //! - `server` makes connections, and refuses a server that may lose what it has committed.
-//! - `rows`, `leases` and `notices` are the operations, mostly one of the `statements` each.
+//! - `rows`, `leases`, `erasure` and `notices` are the operations, mostly one of the `statements` each.
 //! - `wakeups` tells replicas of one another's rows.
 
 use std::{sync::Arc, time::Duration};
@@ -13,11 +13,12 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Alarm, Claim, Draft, Entry, Filter, Inserted, Lease, Notice, NoticeDraft, NoticeOutcome,
-    Outbox, Settlement, Stats, StoreError, row::unavailable,
+    Alarm, Claim, Draft, Entry, Erasure, Filter, Inserted, Lease, Notice, NoticeDraft,
+    NoticeOutcome, Outbox, Settlement, Stats, StoreError, row::unavailable,
 };
 use crate::ticket::Reference;
 
+mod erasure;
 mod leases;
 mod notices;
 mod rows;
@@ -185,10 +186,52 @@ impl Outbox for PostgresOutbox {
         let pool = self.pool.clone();
         let erasing = async move {
             let client = pool.get().await?;
-            let erased = rows::erase_settled_before(&client, before, limit).await?;
+            let erased = erasure::erase_settled_before(&client, before, limit).await?;
             Ok(erased + notices::delete_settled_before(&client, before, limit).await?)
         };
         self.apart(erasing).await
+    }
+
+    async fn followups(&self, ticket: &Reference) -> Result<Vec<Entry>, StoreError> {
+        let (pool, ticket) = (self.pool.clone(), ticket.clone());
+        self.apart(async move { erasure::followups(&pool.get().await?, &ticket).await }).await
+    }
+
+    async fn erase(
+        &self,
+        reference: &Reference,
+        also_open: bool,
+        now: Timestamp,
+    ) -> Result<Erasure, StoreError> {
+        let (pool, reference) = (self.pool.clone(), reference.clone());
+        let erasing =
+            async move { erasure::erase(&mut pool.get().await?, &reference, also_open, now).await };
+        self.apart(erasing).await
+    }
+
+    /// `false`: old versions of a row stay in the database's files until it is vacuumed.
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn erase_parked_before(
+        &self,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let pool = self.pool.clone();
+        let erasing = async move {
+            erasure::erase_parked_before(&mut pool.get().await?, before, limit, now).await
+        };
+        self.apart(erasing).await
+    }
+
+    async fn count_parked_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let pool = self.pool.clone();
+        let counting =
+            async move { erasure::count_parked_before(&pool.get().await?, before).await };
+        self.apart(counting).await
     }
 
     async fn raise_alarm(

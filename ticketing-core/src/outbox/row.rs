@@ -13,6 +13,12 @@ pub(crate) const ABANDONED: &str = "whoever sent it stopped before recording how
 /// Why a row that cannot be decoded is parked. Never what it holds: that is personal data.
 pub(crate) const DAMAGED: &str = "the row is damaged: what was to be sent cannot be read";
 
+/// Why a row was given up because its caller asked for it.
+pub(crate) const ERASED: &str = "erased at the caller's request";
+
+/// Why a parked row was given up by its age.
+pub(crate) const EXPIRED: &str = "given up: it was parked for as long as parked requests are kept";
+
 /// The row that a draft becomes.
 pub(crate) fn fresh(
     draft: Draft,

@@ -3,7 +3,7 @@
 //! - `file` opens it so that a commit is on disk, and keeps other processes out.
 //! - `writer` is the one thread that writes, many operations to a transaction.
 //! - `reader` reads beside it.
-//! - `rows`, `leases` and `notices` are the operations, mostly one SQL statement each.
+//! - `rows`, `leases`, `erasure` and `notices` are the operations, mostly one SQL statement each.
 
 use std::{path::Path, sync::Arc};
 
@@ -12,13 +12,14 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Alarm, Claim, Draft, Entry, Filter, Inserted, Lease, Notice, NoticeDraft, NoticeOutcome,
-    Outbox, Settlement, Stats, StoreError, row::unavailable,
+    Alarm, Claim, Draft, Entry, Erasure, Filter, Inserted, Lease, Notice, NoticeDraft,
+    NoticeOutcome, Outbox, Settlement, Stats, StoreError, row::unavailable,
 };
 use crate::ticket::Reference;
 
 #[cfg(test)]
 mod durability;
+mod erasure;
 mod file;
 pub(crate) mod leases;
 mod notices;
@@ -142,7 +143,7 @@ impl Outbox for SqliteOutbox {
     /// Also empties the log right afterwards, where the erased words would live on.
     async fn erase_settled_before(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let erase = move |connection: &Connection| {
-            let erased = rows::erase_settled_before(connection, before, limit)?;
+            let erased = erasure::erase_settled_before(connection, before, limit)?;
             Ok(erased + notices::delete_settled_before(connection, before, limit)?)
         };
         let erased = self.writer.run(erase).await?;
@@ -150,6 +151,49 @@ impl Outbox for SqliteOutbox {
             self.writer.write_out().await?;
         }
         Ok(erased)
+    }
+
+    async fn followups(&self, ticket: &Reference) -> Result<Vec<Entry>, StoreError> {
+        let ticket = ticket.clone();
+        self.reader.read(move |connection| erasure::followups(connection, &ticket)).await
+    }
+
+    async fn erase(
+        &self,
+        reference: &Reference,
+        also_open: bool,
+        now: Timestamp,
+    ) -> Result<Erasure, StoreError> {
+        let reference = reference.clone();
+        self.writer
+            .run(move |connection| erasure::erase(connection, &reference, also_open, now))
+            .await
+    }
+
+    /// Erased words are overwritten in the file at once; the log still holds them until it is
+    /// emptied, which another program can delay that reads an older state.
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        self.writer.write_out_now().await
+    }
+
+    async fn erase_parked_before(
+        &self,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let erase = move |connection: &Connection| {
+            erasure::erase_parked_before(connection, before, limit, now)
+        };
+        let erased = self.writer.run(erase).await?;
+        if erased > 0 {
+            self.writer.write_out().await?;
+        }
+        Ok(erased)
+    }
+
+    async fn count_parked_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.reader.read(move |connection| erasure::count_parked_before(connection, before)).await
     }
 
     async fn raise_alarm(

@@ -13,7 +13,7 @@ use ticketing_core::{
     glpi::{self, Glpi},
     outbox::{Entry, State, sqlite::SqliteOutbox},
     ticket::{Caller, NewFollowup, NewTicket, Reference},
-    ticketing::{Answer, Error, Request, Scope, Ticketing},
+    ticketing::{Answer, Error, Request, Retention, Scope, Ticketing},
 };
 
 /// As long as any wait of a test may take before it counts as failed.
@@ -103,7 +103,8 @@ async fn service(sandbox: &Sandbox, outbox: PathBuf) -> Ticketing {
     let outbox = Arc::new(SqliteOutbox::open(&outbox).await.unwrap());
     let ticketing =
         Ticketing::new(outbox, client(sandbox.url()), Arc::new(SystemClock), settings());
-    ticketing.start(SignedDuration::from_hours(24)).await.unwrap();
+    let retention = Retention { settled: SignedDuration::from_hours(24), parked: None };
+    ticketing.start(retention).await.unwrap();
     ticketing
 }
 

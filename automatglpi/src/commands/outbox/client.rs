@@ -109,6 +109,32 @@ impl Client {
         entry(answer.into_inner().entry)
     }
 
+    /// Some of a caller's entries, and where to go on.
+    pub(super) async fn find_caller(
+        &mut self,
+        caller: &str,
+        page_token: String,
+        include_content: bool,
+    ) -> anyhow::Result<(Vec<EntryView>, Option<String>)> {
+        let request =
+            v1::FindCallerRequest { caller: caller.to_owned(), page_token, include_content };
+        let answer = self.0.find_caller(request).await.map_err(told)?.into_inner();
+        let next = Some(answer.next_page_token).filter(|token| !token.is_empty());
+        Ok((answer.entries.into_iter().map(EntryView::from).collect(), next))
+    }
+
+    /// Erases some of a caller's entries.
+    pub(super) async fn erase_caller(
+        &mut self,
+        caller: &str,
+        page_token: String,
+        also_waiting: bool,
+    ) -> anyhow::Result<v1::EraseCallerResponse> {
+        let request =
+            v1::EraseCallerRequest { caller: caller.to_owned(), page_token, also_waiting };
+        Ok(self.0.erase_caller(request).await.map_err(told)?.into_inner())
+    }
+
     pub(super) async fn status(&mut self) -> anyhow::Result<StatusView> {
         let answer = self.0.get_status(v1::GetStatusRequest {}).await.map_err(told)?;
         status(answer.into_inner().status)

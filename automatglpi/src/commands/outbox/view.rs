@@ -37,6 +37,40 @@ pub(super) struct StatusView {
     oldest_open_time: Option<Timestamp>,
 }
 
+/// What became of an entry that was to be erased.
+#[derive(Debug, Serialize)]
+pub(super) struct ErasedView {
+    reference: String,
+    /// Where it stood before.
+    state: &'static str,
+    erasure: &'static str,
+}
+
+impl From<v1::ErasedEntry> for ErasedView {
+    fn from(erased: v1::ErasedEntry) -> Self {
+        let erasure = match erased.erasure() {
+            v1::Erasure::Unspecified => "unknown",
+            v1::Erasure::Erased => "erased",
+            v1::Erasure::StillOpen => "still_open",
+            v1::Erasure::BeingSent => "being_sent",
+        };
+        let entry = erased.entry.unwrap_or_default();
+        Self { state: state_name(entry.state()), reference: entry.reference, erasure }
+    }
+}
+
+impl fmt::Display for ErasedView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let became = match self.erasure {
+            "erased" => "is erased",
+            "still_open" => "has still to be delivered and was not erased",
+            "being_sent" => "is being sent and was not erased",
+            other => other,
+        };
+        write!(f, "{} {became}", self.reference)
+    }
+}
+
 impl From<v1::Entry> for EntryView {
     fn from(entry: v1::Entry) -> Self {
         let state = state_name(entry.state());

@@ -85,7 +85,9 @@ async fn one_key_used_twenty_times_at_once_names_one_row(store: &mut Store) {
                 Inserted::Existing(entry) => {
                     named.insert(entry.reference);
                 }
-                Inserted::ReferenceTaken => panic!("no reference was used twice"),
+                Inserted::ReferenceTaken | Inserted::ParentDiscarded => {
+                    panic!("a new reference, no parent")
+                }
             }
         }
         assert_eq!((new, named.len()), (1, 1));

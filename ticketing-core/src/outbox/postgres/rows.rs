@@ -13,15 +13,18 @@ use crate::{
 /// How often a passed key may be taken over by somebody else in between.
 const MOST_TAKEOVERS: usize = 5;
 
-// The parent is locked against its delivery: either that comes first and is seen here, or it
-// waits and then sees this row. Only delivered rows have a `glpi_id`.
+// The parent is locked against its delivery, and against being given up: either that comes first
+// and is seen here, or it waits and then sees this row. Only delivered rows have a `glpi_id`.
 const INSERT: &str = "
+    WITH parent AS MATERIALIZED (
+        SELECT glpi_id, state FROM outbox WHERE reference = $6 FOR SHARE)
     INSERT INTO outbox (
         reference, client, key_digest, key_until, fingerprint, parent, parent_ticket, work, state,
         lease_token, lease_until, attempts, doubts, lookups, accepted_at, due_at, first_send_at,
         last_send_at)
-    VALUES ($1, $2, $3, $4, $5, $6, (SELECT glpi_id FROM outbox WHERE reference = $6 FOR SHARE),
-        $7, $8, $9, $10, $11, 0, 0, $12, $12, $13, $13)
+    SELECT $1, $2, $3, $4, $5, $6, (SELECT glpi_id FROM parent),
+        $7, $8, $9, $10, $11, 0, 0, $12, $12, $13, $13
+    WHERE NOT EXISTS (SELECT FROM parent WHERE state = 'discarded')
     ON CONFLICT DO NOTHING
     RETURNING parent_ticket";
 
@@ -78,13 +81,6 @@ const DISCARD_FOLLOWUPS: &str = "
         AND followup.parent_ticket IS NULL
         AND followup.state IN ('waiting', 'in_doubt', 'parked') AND followup.lease_until IS NULL";
 
-const ERASE: &str = "
-    WITH old AS MATERIALIZED (
-        SELECT id FROM outbox
-        WHERE state IN ('delivered', 'discarded') AND work IS NOT NULL AND settled_at < $1
-        ORDER BY settled_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-    UPDATE outbox SET work = NULL FROM old WHERE outbox.id = old.id";
-
 /// Records a request; see [`Outbox::insert`](crate::outbox::Outbox::insert).
 pub(super) async fn insert(
     client: &Client,
@@ -100,7 +96,7 @@ pub(super) async fn insert(
             entry.parent_ticket = parent_ticket;
             return Ok(Inserted::New(entry));
         }
-        let Some(key) = &key else { return Ok(Inserted::ReferenceTaken) };
+        let Some(key) = &key else { return not_inserted(client, &entry).await };
         let (digest, moment) = (key.digest.as_slice(), now.as_millisecond());
         match query_opt(client, FIND_BY_KEY, &[&entry.client, &digest]).await? {
             Some(named) if protects(&named, moment)? => {
@@ -109,14 +105,24 @@ pub(super) async fn insert(
             Some(_passed) => {
                 execute(client, FORGET_KEY, &[&entry.client, &digest, &moment]).await?;
             }
-            None if id_of(client, &entry.reference).await?.is_some() => {
-                return Ok(Inserted::ReferenceTaken);
-            }
-            // Somebody else has freed the key since.
-            None => {}
+            None => match not_inserted(client, &entry).await? {
+                // Somebody else has freed the key since.
+                Inserted::ReferenceTaken if id_of(client, &entry.reference).await?.is_none() => {}
+                inserted => return Ok(inserted),
+            },
         }
     }
     Err("the key is being taken over again and again".into())
+}
+
+/// Why a row whose key is free was not inserted.
+async fn not_inserted(client: &Client, entry: &Entry) -> Result<Inserted> {
+    if let Some(parent) = &entry.parent
+        && find(client, parent).await?.is_some_and(|parent| parent.state == State::Discarded)
+    {
+        return Ok(Inserted::ParentDiscarded);
+    }
+    Ok(Inserted::ReferenceTaken)
 }
 
 /// Whether the key of a row still names it then.
@@ -228,15 +234,6 @@ pub(super) async fn discard(
     let values: Values<'_> = &[&reference.as_str(), &now.as_millisecond()];
     let changed = execute_both(client, (DISCARD, values), (DISCARD_FOLLOWUPS, values)).await?;
     Ok(changed == 1)
-}
-
-/// Erases what callers said from settled rows; returns from how many.
-pub(super) async fn erase_settled_before(
-    client: &Client,
-    before: Timestamp,
-    limit: u32,
-) -> Result<u64> {
-    execute(client, ERASE, &[&before.as_millisecond(), &i64::from(limit)]).await
 }
 
 /// A row as read. What was to be written may be unreadable: then it is `None`.

@@ -140,6 +140,38 @@ async fn nothing_of_a_caller_is_left_in_the_files_once_erased() {
     assert!(!contains(&disk.bytes(), "Marguerite"));
 }
 
+#[tokio::test]
+async fn nothing_of_a_caller_is_left_in_the_files_once_the_caller_asked_for_it() {
+    let disk = Disk::new();
+    let outbox = disk.open().await;
+    let mut references = Vec::new();
+    for number in 0_u32..40 {
+        let text = "Marguerite Yourcenar ".repeat(usize::try_from(number * 37 % 900).unwrap() + 1);
+        let draft = Draft { work: Work::Ticket(ticket(&text)), ..draft() };
+        let entry = record(&outbox, draft).await.unwrap();
+        let how = match number % 3 {
+            0 => Settlement::Delivered { glpi_id: number },
+            1 => Settlement::Parked { reason: "no right".into() },
+            _ => Settlement::Retry { due: at(9), reason: "down".into() },
+        };
+        let event = format!("parked:{}", entry.reference);
+        let told = NoticeDraft { event, channel: "mail".into(), body: text.into() };
+        assert!(outbox.settle(&entry.reference, 1, how, vec![told], at(5)).await.unwrap());
+        references.push(entry.reference);
+    }
+    assert!(contains(&disk.bytes(), "Marguerite"), "it is there to be erased");
+    for reference in &references {
+        assert_eq!(outbox.erase(reference, true, at(20)).await.unwrap(), Erasure::Erased);
+    }
+    assert!(outbox.scrub().await.unwrap());
+    assert!(!contains(&disk.bytes(), "Marguerite"));
+
+    let shell = Connection::open(disk.path()).unwrap();
+    shell.execute_batch("BEGIN; SELECT * FROM outbox").unwrap();
+    record(&outbox, draft()).await.unwrap();
+    assert!(!outbox.scrub().await.unwrap(), "another program reads an older state");
+}
+
 fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
@@ -298,13 +330,19 @@ fn the_hot_statements_read_nothing_but_their_index() {
         (leases::EXPIRE, "outbox_lease"),
         (leases::CLAIM, "outbox_due"),
         (leases::NEXT_DUE, "outbox_due"),
-        (leases::TELL_FOLLOWUPS, "outbox_orphan"),
-        (rows::DISCARD_FOLLOWUPS, "outbox_orphan"),
+        (leases::TELL_FOLLOWUPS, "outbox_parent"),
+        (rows::DISCARD_FOLLOWUPS, "outbox_parent"),
         (rows::FIND_BY_KEY, "outbox_key"),
         (rows::FIND_DELIVERED, "outbox_ticket"),
         (rows::LIST_IN_STATE, "outbox_state"),
         (rows::OLDEST_OPEN, "outbox_state"),
-        (rows::ERASE, "outbox_erasable"),
+        (erasure::ERASE_SETTLED, "outbox_erasable"),
+        (erasure::ERASE_FOLLOWUPS, "outbox_parent"),
+        (erasure::ERASE_WAITING_NOTICES, "notice_due"),
+        (erasure::ERASE_NOTICES_BEING_SENT, "notice_lease"),
+        (erasure::FOLLOWUPS, "outbox_parent"),
+        (erasure::PARKED_BEFORE, "outbox_parked"),
+        (erasure::COUNT_PARKED_BEFORE, "outbox_parked"),
         (notices::CLAIM_INTERRUPTED, "notice_lease"),
         (notices::CLAIM_DUE, "notice_due"),
         (notices::DELETE_SETTLED, "notice_settled"),

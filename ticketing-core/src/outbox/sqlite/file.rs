@@ -14,9 +14,10 @@ use crate::outbox::{StoreError, row::unavailable};
 const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 
 /// A migration that has landed is never edited; add another.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_outbox.sql"),
     include_str!("../../../migrations/sqlite/0002_notice.sql"),
+    include_str!("../../../migrations/sqlite/0003_erasure.sql"),
 ];
 
 /// How long to wait for a lock that another program (a shell, a backup) holds on the file.

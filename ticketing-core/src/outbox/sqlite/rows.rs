@@ -18,7 +18,8 @@ pub(super) const FIND_BY_KEY: &str = "SELECT * FROM outbox WHERE client = ?1 AND
 const FORGET_KEY: &str = "
     UPDATE outbox SET key_digest = NULL, key_until = NULL WHERE client = ?1 AND key_digest = ?2";
 
-const TICKET_OF: &str = "SELECT glpi_id FROM outbox WHERE reference = ?1 AND state = 'delivered'";
+// Only delivered rows have a `glpi_id`.
+const TICKET_OF: &str = "SELECT glpi_id, state = 'discarded' FROM outbox WHERE reference = ?1";
 
 const INSERT: &str = "
     INSERT INTO outbox (
@@ -73,12 +74,6 @@ pub(super) const DISCARD_FOLLOWUPS: &str = "
     WHERE parent = ?1 AND parent IS NOT NULL AND parent_ticket IS NULL
         AND state IN ('waiting', 'in_doubt', 'parked') AND lease_until IS NULL";
 
-pub(super) const ERASE: &str = "
-    UPDATE outbox SET work = NULL WHERE id IN (
-        SELECT id FROM outbox INDEXED BY outbox_erasable
-        WHERE state IN ('delivered', 'discarded') AND work IS NOT NULL AND settled_at < ?1
-        ORDER BY settled_at LIMIT ?2)";
-
 /// Records a request; see [`Outbox::insert`](crate::outbox::Outbox::insert).
 pub(crate) fn insert(
     connection: &Connection,
@@ -102,13 +97,17 @@ pub(crate) fn insert(
             None => {}
         }
     }
-    let parent_ticket = match &draft.parent {
-        None => None,
+    let (parent_ticket, parent_discarded) = match &draft.parent {
+        None => (None, false),
         Some(parent) => connection
             .prepare_cached(TICKET_OF)?
-            .query_row([parent.as_str()], |row| row.get(0))
-            .optional()?,
+            .query_row([parent.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .unwrap_or_default(),
     };
+    if parent_discarded {
+        return Ok(Inserted::ParentDiscarded);
+    }
     let work = row::encode(&draft.work).map_err(unstorable)?;
     let key = draft.key;
     let entry = row::fresh(draft, lease, parent_ticket, now);
@@ -203,16 +202,6 @@ pub(crate) fn discard(
         execute(connection, DISCARD_FOLLOWUPS, values)?;
     }
     Ok(discarded)
-}
-
-/// Erases what callers said from settled rows; returns from how many.
-pub(crate) fn erase_settled_before(
-    connection: &Connection,
-    before: Timestamp,
-    limit: u32,
-) -> Result<u64> {
-    let erased = execute(connection, ERASE, params![before.as_millisecond(), limit])?;
-    Ok(u64::try_from(erased).unwrap_or(u64::MAX))
 }
 
 /// Runs a cached statement; returns how many rows it changed.

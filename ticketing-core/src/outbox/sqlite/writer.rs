@@ -41,8 +41,9 @@ struct Thread {
 enum Order {
     /// An operation, to be answered once it is on disk.
     Operate(Box<dyn Operation>),
-    /// Empty the log: something was erased, and the log still holds it.
-    WriteOut,
+    /// Empty the log: something was erased, and the log still holds it. Tell whoever waits for it
+    /// whether that was done.
+    WriteOut(Option<oneshot::Sender<bool>>),
 }
 
 impl Writer {
@@ -70,7 +71,14 @@ impl Writer {
 
     /// Empties the log soon.
     pub(super) async fn write_out(&self) -> Result<(), StoreError> {
-        self.order(Order::WriteOut).await
+        self.order(Order::WriteOut(None)).await
+    }
+
+    /// Empties the log; `false`: another program reads an older state, and it stays.
+    pub(super) async fn write_out_now(&self) -> Result<bool, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::WriteOut(Some(reply))).await?;
+        answer.await.map_err(unavailable)
     }
 
     async fn order(&self, order: Order) -> Result<(), StoreError> {
@@ -118,11 +126,15 @@ impl Worker {
         while let Some(first) = orders.blocking_recv() {
             let mut batch = Vec::new();
             let mut write_out = false;
+            let mut waiting = Vec::new();
             let mut next = Some(first);
             while let Some(order) = next {
                 match order {
                     Order::Operate(operation) => batch.push(operation),
-                    Order::WriteOut => write_out = true,
+                    Order::WriteOut(reply) => {
+                        write_out = true;
+                        waiting.extend(reply);
+                    }
                 }
                 next = if batch.len() < LARGEST_BATCH { orders.try_recv().ok() } else { None };
             }
@@ -130,7 +142,10 @@ impl Worker {
                 self.commit(batch);
             }
             if write_out {
-                self.write_out();
+                let done = self.write_out();
+                for reply in waiting {
+                    let _caller_left = reply.send(done);
+                }
             }
         }
         self.close()
@@ -159,10 +174,12 @@ impl Worker {
         }
     }
 
-    fn write_out(&mut self) {
-        if let Err(error) = self.connection().and_then(file::write_out) {
+    fn write_out(&mut self) -> bool {
+        let written = self.connection().and_then(file::write_out);
+        if let Err(error) = &written {
             tracing::warn!(%error, "erased data stays in the outbox's log until it is next emptied");
         }
+        written.is_ok()
     }
 
     fn close(mut self) -> Result<(), StoreError> {
