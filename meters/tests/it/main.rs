@@ -1,7 +1,7 @@
 //! What is documented, drawn and alerted on exists, and the other way round.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 use meters::{Kind, Metric};
 
@@ -46,4 +46,38 @@ fn names_follow_the_rules() {
         // `job` and `instance` are Prometheus' own.
         assert!(!labels.contains(&"job") && !labels.contains(&"instance"), "{name}");
     }
+}
+
+#[test]
+fn everything_drawn_and_alerted_on_exists() {
+    for path in ["deploy/grafana/automatglpi.json", "deploy/prometheus/alerts.yml"] {
+        let used = names(&file(path));
+        assert!(used.len() > 5, "{path} uses metrics");
+        for name in used {
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let is_known = meters::ALL.iter().any(|metric| match metric.kind {
+                Kind::Histogram(_) => base == Some(metric.name),
+                Kind::Counter | Kind::Gauge => name == metric.name,
+            });
+            assert!(is_known, "{path}: {name} is no metric");
+        }
+    }
+}
+
+/// What looks like a metric of ours.
+fn names(text: &str) -> BTreeSet<&str> {
+    text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
+        .filter(|word| word.starts_with("automatglpi_"))
+        .collect()
+}
+
+#[test]
+fn the_alerts_fire_when_they_should() {
+    let check = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/prometheus/check");
+    if Command::new("promtool").arg("--version").output().is_err() {
+        // Prometheus is not everywhere; what needs none of it is checked above.
+        return;
+    }
+    let output = Command::new(check).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
