@@ -65,6 +65,11 @@ async fn serve(
             path: call.path_text(),
             status: None,
             session: call.session_token().map(str::to_owned),
+            traceparent: head
+                .headers
+                .get("traceparent")
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
         },
         operation,
     );

@@ -24,6 +24,8 @@ pub struct Request {
     pub status: Option<u16>,
     /// The Session-Token that came with it.
     pub session: Option<String>,
+    /// The W3C trace context that came with it.
+    pub traceparent: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -158,6 +160,7 @@ mod tests {
                 path: path.to_owned(),
                 status: None,
                 session: None,
+                traceparent: None,
             };
             drop(ledger.begin(request, Operation::Read));
         }

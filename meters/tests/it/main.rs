@@ -51,7 +51,8 @@ fn names_follow_the_rules() {
 #[test]
 fn everything_drawn_and_alerted_on_exists() {
     for path in ["deploy/grafana/automatglpi.json", "deploy/prometheus/alerts.yml"] {
-        let used = names(&file(path));
+        let text = file(path);
+        let used = names(&text);
         assert!(used.len() > 5, "{path} uses metrics");
         for name in used {
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
