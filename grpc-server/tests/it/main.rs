@@ -4,6 +4,7 @@
 mod access;
 mod contract;
 mod crash;
+mod mutual;
 mod paused;
 mod process;
 mod store_trouble;

@@ -1,6 +1,6 @@
 //! A server of the contract in this process, with a sandbox for GLPI and a temporary outbox.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use glpi_sandbox::{Options, Sandbox};
 use grpc_server::{Config, Server};
@@ -16,6 +16,7 @@ pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) channel: Channel,
     pub(crate) gate: ::access::Gate,
+    pub(crate) address: SocketAddr,
     pub(crate) shutdown: Shutdown,
     _directory: TempDir,
 }
@@ -43,7 +44,7 @@ impl World {
         let running = shutdown.clone();
         shutdown.spawn(async move { server.run(running).await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { sandbox, channel, gate, shutdown, _directory: directory }
+        Self { sandbox, channel, gate, address, shutdown, _directory: directory }
     }
 
     pub(crate) fn tickets(&self) -> TicketingServiceClient<Channel> {
