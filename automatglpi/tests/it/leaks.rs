@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     collector::Collector,
+    frozen::{postgres, psql},
     process::within,
     world::{World, client},
 };
@@ -39,8 +40,22 @@ fn payload(call_id: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn logs_metrics_traces_and_errors_say_nothing_of_callers_and_no_secret() {
+    say_nothing(&[]).await;
+}
+
+/// Its client logs the parameters of every statement when asked to.
+#[tokio::test]
+async fn nor_do_they_on_postgresql() {
+    let Some(url) = postgres() else { return };
+    let database = format!("leaks_{}", std::process::id());
+    psql(&url, &format!("CREATE DATABASE {database}")).await;
+    let (server, _) = url.rsplit_once('/').unwrap();
+    say_nothing(&[("AUTOMATGLPI_STORE", &format!("{server}/{database}"))]).await;
+}
+
+async fn say_nothing(further: &[(&'static str, &str)]) {
     let collector = Collector::start().await;
-    let mut settings = SECRETS.to_vec();
+    let mut settings = [SECRETS.as_slice(), further].concat();
     settings.push(("AUTOMATGLPI_LOG", "trace"));
     settings.push(("AUTOMATGLPI_OTLP_URL", &collector.url));
     settings.push(("GLPI_SLOWEST_REQUEST", "1s"));

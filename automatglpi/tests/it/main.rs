@@ -13,6 +13,7 @@ mod contract;
 mod demo;
 mod deploy;
 mod documentation;
+mod frozen;
 mod help;
 mod leaks;
 mod observing;

@@ -57,6 +57,8 @@ fn everything_drawn_and_alerted_on_exists() {
         for name in used {
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
             let is_known = meters::ALL.iter().any(|metric| match metric.kind {
+                // A query for a histogram without its ending finds nothing; words may name it.
+                Kind::Histogram(_) if name == metric.name => !text.contains(&format!("{name}{{")),
                 Kind::Histogram(_) => base == Some(metric.name),
                 Kind::Counter | Kind::Gauge => name == metric.name,
             });
