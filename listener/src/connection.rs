@@ -74,6 +74,15 @@ impl Patience {
     }
 }
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// After its requests, or by the client's will.
+    Served,
+    /// No request came in time.
+    Silent,
+}
+
 /// Serves a connection; when it returns or is dropped, the connection is closed.
 ///
 /// HTTP/2 clients are told before we hang up on them for being idle, and a request that crosses
@@ -85,7 +94,8 @@ pub(crate) async fn attend<S, B>(
     patience: Patience,
     service: S,
     closing: CancellationToken,
-) where
+) -> Ended
+where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -111,7 +121,7 @@ pub(crate) async fn attend<S, B>(
     loop {
         tokio::select! {
             // How it ended is the client's business: it is told by HTTP itself.
-            _ended = connection.as_mut() => return,
+            _ended = connection.as_mut() => return Ended::Served,
             Ok(()) = under_way.changed() => {
                 has_called = true;
                 let patience = if is_leaving { patience.farewell } else { patience.idle };
@@ -123,8 +133,10 @@ pub(crate) async fn attend<S, B>(
                 quiet.as_mut().reset(Instant::now() + patience.farewell);
             }
             () = quiet.as_mut(), if *under_way.borrow() == 0 => {
-                if is_leaving || !has_called {
-                    return;
+                match (has_called, is_leaving) {
+                    (false, false) => return Ended::Silent,
+                    (_, true) => return Ended::Served,
+                    (true, false) => {}
                 }
                 is_leaving = true;
                 connection.as_mut().graceful_shutdown();

@@ -12,6 +12,7 @@ use hyper::{
     Request, Response,
     body::{Body, Incoming},
 };
+use meters::doors;
 use service_kit::{config::Source, reload::Change};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
@@ -25,7 +26,7 @@ use tower::Service;
 
 use crate::{
     CertificateNames, Config, Guards, Inside, Peer, Tls, TlsError, Traffic,
-    connection::{BoxError, Http, Patience, attend},
+    connection::{BoxError, Ended, Http, Patience, attend},
     descriptors::make_room,
     room::{Full, Place, Room},
 };
@@ -46,6 +47,13 @@ pub enum Protocols {
 }
 
 impl Protocols {
+    fn listener(self) -> doors::Listener {
+        match self {
+            Self::Http1And2 => doors::Listener::Http,
+            Self::Http2 => doors::Listener::Grpc,
+        }
+    }
+
     /// Their names in TLS, the preferred one first.
     pub fn names(self) -> &'static [&'static str] {
         match self {
@@ -91,7 +99,7 @@ impl Door {
         };
         make_room(guards.connections);
         let listener = TcpListener::bind(address).await?;
-        let room = Room::new(&guards);
+        let room = Room::new(protocols.listener(), &guards);
         Ok(Self { listener, inside: Inside::new(), protocols, guards, tls, room })
     }
 
@@ -139,7 +147,7 @@ impl Door {
         B: Body<Error: Into<BoxError>, Data: Send> + Send + 'static,
     {
         let Self { listener, inside: (_, mut inside), protocols, guards, tls, room } = self;
-        let mut fresh = pin!(keep_fresh(tls.clone()));
+        let mut fresh = pin!(keep_fresh(tls.clone(), protocols.listener()));
         let http = Http::new(protocols, &guards);
         let host = Host { http, guards: Arc::new(guards), tls, service, closing };
         let mut complaints = Complaints::default();
@@ -171,9 +179,9 @@ impl Door {
     }
 }
 
-async fn keep_fresh(tls: Option<Tls>) {
+async fn keep_fresh(tls: Option<Tls>, listener: doors::Listener) {
     match tls {
-        Some(tls) => tls.keep_fresh().await,
+        Some(tls) => tls.keep_fresh(listener).await,
         None => std::future::pending().await,
     }
 }
@@ -219,10 +227,9 @@ where
         // Else a short answer may wait 40 ms for the client's acknowledgement. It fails only on
         // connections that are gone.
         let _gone = stream.set_nodelay(true);
-        let patience = Patience::of(&self.guards);
         let Some(tls) = &self.tls else {
             let peer = Peer { address, certificate: None };
-            return self.attend(stream, peer, patience).await;
+            return self.attend_stranger(stream, peer, &place).await;
         };
         let handshake = timeout(self.guards.handshake, tls.acceptor().accept(stream));
         let stream = tokio::select! {
@@ -235,13 +242,25 @@ where
         let (_, session) = stream.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.map(|own| Arc::new(CertificateNames::of(own)));
-        self.attend(stream, Peer { address, certificate }, patience).await;
+        self.attend_stranger(stream, Peer { address, certificate }, &place).await;
+    }
+
+    async fn attend_stranger(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        place: &Place,
+    ) {
+        let patience = Patience::of(&self.guards);
+        if self.attend(stream, peer, patience).await == Ended::Silent {
+            place.was_silent();
+        }
     }
 
     async fn receive_inside(self, stream: DuplexStream) {
         let peer = Peer { address: (Ipv4Addr::LOCALHOST, 0).into(), certificate: None };
         let patience = Patience::endless(&self.guards);
-        self.attend(stream, peer, patience).await;
+        let _whatever = self.attend(stream, peer, patience).await;
     }
 
     async fn attend(
@@ -249,9 +268,9 @@ where
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
         patience: Patience,
-    ) {
+    ) -> Ended {
         let Self { http, service, closing, .. } = self;
-        attend(stream, peer, http, patience, service, closing).await;
+        attend(stream, peer, http, patience, service, closing).await
     }
 }
 

@@ -10,10 +10,11 @@ use std::{
 };
 
 use access::{Networks, source};
+use meters::doors;
 
 use crate::Guards;
 
-/// What a door has seen since it opened, for metrics. Cheap to clone.
+/// What a door has seen since it opened. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Traffic(Arc<Room>);
 
@@ -51,6 +52,7 @@ pub(crate) enum Full {
 /// The places, taken and free.
 #[derive(Debug)]
 pub(crate) struct Room {
+    listener: doors::Listener,
     most: usize,
     most_per_source: usize,
     trusted: Networks,
@@ -71,12 +73,14 @@ struct Occupancy {
 #[derive(Debug)]
 pub(crate) struct Place {
     room: Arc<Room>,
+    _counted: doors::Connection,
     source: Option<IpAddr>,
 }
 
 impl Room {
-    pub(crate) fn new(guards: &Guards) -> Arc<Self> {
+    pub(crate) fn new(listener: doors::Listener, guards: &Guards) -> Arc<Self> {
         Arc::new(Self {
+            listener,
             most: guards.connections,
             most_per_source: guards.connections_per_source,
             trusted: guards.trusted_proxies.clone(),
@@ -95,9 +99,21 @@ impl Room {
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
         let source = (!self.trusted.contains(address)).then(|| source(address));
         let taken = self.occupancy().enter(source, self.most, self.most_per_source);
-        let counter = if taken.is_ok() { &self.accepted } else { &self.refused };
-        counter.fetch_add(1, Ordering::Relaxed);
-        taken.map(|()| Place { room: Arc::clone(self), source })
+        match taken {
+            Ok(()) => {
+                self.accepted.fetch_add(1, Ordering::Relaxed);
+                Ok(Place {
+                    room: Arc::clone(self),
+                    _counted: doors::Connection::open(self.listener),
+                    source,
+                })
+            }
+            Err(full) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                doors::refused(self.listener, doors::Refusal::TooMany);
+                Err(full)
+            }
+        }
     }
 
     fn occupancy(&self) -> MutexGuard<'_, Occupancy> {
@@ -143,6 +159,12 @@ impl Place {
     /// Counts that nothing came of it.
     pub(crate) fn handshake_failed(&self) {
         self.room.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+        doors::refused(self.room.listener, doors::Refusal::Handshake);
+    }
+
+    /// Counts that no request came in time.
+    pub(crate) fn was_silent(&self) {
+        doors::refused(self.room.listener, doors::Refusal::Silent);
     }
 }
 
@@ -157,12 +179,16 @@ mod tests {
     use super::*;
 
     fn room(most: usize, per_source: usize, trusted: Option<&str>) -> Arc<Room> {
-        Room::new(&Guards {
-            connections: most,
-            connections_per_source: per_source,
-            trusted_proxies: trusted.map_or_else(Networks::default, |them| them.parse().unwrap()),
-            ..Guards::default()
-        })
+        Room::new(
+            doors::Listener::Http,
+            &Guards {
+                connections: most,
+                connections_per_source: per_source,
+                trusted_proxies: trusted
+                    .map_or_else(Networks::default, |them| them.parse().unwrap()),
+                ..Guards::default()
+            },
+        )
     }
 
     fn ip(text: &str) -> IpAddr {

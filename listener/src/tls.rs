@@ -8,6 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use meters::doors;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -156,11 +157,12 @@ impl Tls {
 
     /// Looks at the files again and again, as long as it is polled, and says what came of it: of
     /// the same trouble once.
-    pub(crate) async fn keep_fresh(self) {
+    pub(crate) async fn keep_fresh(self, listener: doors::Listener) {
         let certificate = self.0.files.certificate.display();
         let mut trouble = None;
         let mut warned: Option<Instant> = None;
         loop {
+            doors::certificate_until(listener, self.not_after());
             let remains = self.not_after() - now();
             let is_time = warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
             if remains < WARN_BEFORE.as_secs().cast_signed() && is_time {
@@ -310,7 +312,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = tls.clone().keep_fresh() => {}
+            () = tls.clone().keep_fresh(doors::Listener::Http) => {}
             changed = timeout(Duration::from_mins(5), change) => changed.unwrap(),
         }
     }
