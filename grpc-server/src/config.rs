@@ -76,6 +76,7 @@ impl Config {
             user_token: source.required_secret(&settings::GLPI_USER_TOKEN),
             entity: source.parse(&settings::GLPI_ENTITY, "a number"),
             extra_ca_pem: source.file(&settings::GLPI_CA_FILE),
+            verify_certificate: source.choice(&settings::GLPI_TLS_VERIFY, ["no", "yes"]) == 1,
             connect_timeout: source.positive_duration(&settings::GLPI_CONNECT_TIMEOUT),
             request_timeout: source.positive_duration(&settings::GLPI_REQUEST_TIMEOUT),
             language: source.required_text(&settings::AUTOMATGLPI_LANGUAGE),

@@ -88,14 +88,7 @@ fn files(
 
 fn clients(source: &Source) -> Option<ClientCertificates> {
     let setting = &settings::AUTOMATGLPI_GRPC_CLIENT_CERTIFICATES;
-    let required = match source.text(setting).as_deref() {
-        Some("required") => true,
-        Some("optional") | None => false,
-        Some(_) => {
-            source.wrong(setting, "optional or required");
-            false
-        }
-    };
+    let required = source.choice(setting, ["optional", "required"]) == 1;
     let authority = source.text(&settings::AUTOMATGLPI_GRPC_CLIENT_CA_FILE)?;
     Some(ClientCertificates { authority: authority.into(), required })
 }

@@ -41,6 +41,9 @@ pub struct Config {
     pub entity: Option<u32>,
     /// Certificates (PEM) to trust besides the machine's, for a private authority.
     pub extra_ca_pem: Option<Vec<u8>>,
+    /// Whether GLPI's certificate is verified. Without, whoever is on the way can read and change
+    /// tickets: that is said when the client is set up, and by the check. Default: yes.
+    pub verify_certificate: bool,
     /// How long a connection may take. Must be well below `request_timeout`: a hanging TLS
     /// handshake is known to have sent nothing only if this one ends it. Default: 2 s.
     pub connect_timeout: Duration,
@@ -92,6 +95,8 @@ pub struct Glpi {
     entity: Option<u32>,
     request_timeout: Duration,
     labels: layout::Labels,
+    /// Whether its certificate is verified.
+    verifies: bool,
     time_zone: TimeZone,
     sessions: Sessions,
     /// Answers in a row that made no sense; see [`Self::note_odd_answer`].
@@ -115,6 +120,12 @@ impl Glpi {
                 reqwest::Certificate::from_pem_bundle(pem).map_err(ConfigError::Certificates)?;
             builder = builder.tls_certs_merge(certificates);
         }
+        if !config.verify_certificate {
+            tracing::warn!(
+                "GLPI's certificate is NOT verified (GLPI_TLS_VERIFY=no): anybody on the way can read and change tickets"
+            );
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
         Ok(Self {
             http: builder.build().map_err(ConfigError::Client)?,
             base: api_base(&config.url)?,
@@ -123,6 +134,7 @@ impl Glpi {
             entity: config.entity,
             request_timeout: config.request_timeout,
             labels: layout::Labels::of_language(&config.language),
+            verifies: config.verify_certificate,
             time_zone: TimeZone::system(),
             sessions: Sessions::default(),
             odd_answers: Mutex::new(0),

@@ -41,6 +41,7 @@ pub struct Fault {
 
 /// The steps, in order.
 mod step {
+    pub(super) const VERIFIED: &str = "GLPI is known by its certificate";
     pub(super) const REACHABLE: &str = "GLPI's address answers";
     pub(super) const IS_GLPI: &str = "it is GLPI's API";
     pub(super) const ENABLED: &str = "the API is enabled";
@@ -62,7 +63,7 @@ const RIGHT_READ_ALL: u64 = 1024;
 impl Glpi {
     /// Goes through the steps until one is bad.
     pub async fn check(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut findings = Vec::from_iter((!self.verifies).then(unverified));
         let Some(token) = self.check_log_in(&mut findings).await else { return findings };
         let profile = self.ask("getActiveProfile", &token).await;
         findings.extend(check_profile(profile.as_ref()));
@@ -116,7 +117,9 @@ impl Glpi {
 
 fn unreachable(error: &reqwest::Error) -> Fault {
     let meaning = transport(error);
-    let cure = if meaning.contains("certificate") {
+    let cure = if meaning.contains("InvalidContentType") {
+        "nothing speaks TLS there: write http:// instead of https:// in GLPI_URL, or the port of HTTPS"
+    } else if meaning.contains("certificate") {
         "if GLPI's certificate comes from a private authority, name that authority's PEM file in GLPI_CA_FILE"
     } else if error.is_timeout() {
         "GLPI's server is up but does not answer: look at its web server and PHP, and at firewalls in between"
@@ -124,6 +127,14 @@ fn unreachable(error: &reqwest::Error) -> Fault {
         "check the host and port in GLPI_URL, that GLPI's web server runs, and that no firewall is in between"
     };
     fault(meaning, cure)
+}
+
+fn unverified() -> Finding {
+    let fault = fault(
+        "GLPI_TLS_VERIFY=no takes any certificate: anybody on the way can read and change tickets",
+        "name the PEM file of GLPI's authority in GLPI_CA_FILE, and take GLPI_TLS_VERIFY out",
+    );
+    Finding { step: step::VERIFIED, verdict: Verdict::Doubtful(fault) }
 }
 
 fn log_in_fault(answer: &Answer) -> (&'static str, Fault) {

@@ -1,6 +1,7 @@
 //! The real client, courier and outbox against a GLPI that misbehaves over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod certificate;
 mod check;
 mod delivery;
 mod idempotency;

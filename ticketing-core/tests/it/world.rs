@@ -113,19 +113,27 @@ pub(crate) fn client(url: String) -> Glpi {
 }
 
 pub(crate) fn client_with(url: String, app: &str, user: &str, entity: Option<u32>) -> Glpi {
+    client_of(config(url, app, user, entity))
+}
+
+pub(crate) fn client_of(config: glpi::Config) -> Glpi {
     // Another test of this process may have been first; either way a provider is there.
     let _another_was_first = rustls::crypto::ring::default_provider().install_default();
-    Glpi::new(glpi::Config {
+    Glpi::new(config).unwrap()
+}
+
+pub(crate) fn config(url: String, app: &str, user: &str, entity: Option<u32>) -> glpi::Config {
+    glpi::Config {
         url,
         app_token: SecretString::from(app),
         user_token: SecretString::from(user),
         entity,
         extra_ca_pem: None,
+        verify_certificate: true,
         connect_timeout: Duration::from_millis(500),
         request_timeout: Duration::from_secs(1),
         language: "fr".into(),
-    })
-    .unwrap()
+    }
 }
 
 fn settings() -> Settings {
