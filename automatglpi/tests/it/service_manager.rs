@@ -56,6 +56,13 @@ async fn health_is_the_answer_of_readiness() {
     let health = output(&["health"], &admin(&world.admin)).await;
     assert_eq!((health.status.code(), &health.stdout[..]), (Some(0), &b"ready\n"[..]));
 
+    // As in an image without certificate authorities.
+    let mut settings = admin(&world.admin).to_vec();
+    let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nowhere".to_owned()));
+    settings.extend(nowhere);
+    let health = output(&["health"], &settings).await;
+    assert_eq!(health.status.code(), Some(0), "{}", String::from_utf8_lossy(&health.stderr));
+
     let alone = [
         ("AUTOMATGLPI_HTTP_LISTEN", "127.0.0.1:0".to_owned()),
         ("AUTOMATGLPI_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
