@@ -139,3 +139,18 @@ async fn a_bad_file_is_refused_and_the_old_one_stays() {
     assert!(reload(&mut world).await.contains("stays as it was"));
     assert_eq!(call(&world.http, &secret).await, 200);
 }
+
+#[tokio::test]
+async fn a_client_that_is_no_operator_is_told_which_role_it_lacks() {
+    let (secret, line) = new_token("agent").await;
+    let clients = Clients::of(&line);
+    let world = clients.world().await;
+    let environment = [("AUTOMATGLPI_GRPC_URL", world.grpc.clone())];
+    for (token, told) in [(secret, "the role operate"), ("wrong".to_owned(), "does not accept")] {
+        let token = ("AUTOMATGLPI_GRPC_TOKEN", token);
+        let answer = output(&["outbox", "list"], &[environment[0].clone(), token]).await;
+        assert_eq!(answer.status.code(), Some(1));
+        let said = String::from_utf8(answer.stderr).unwrap();
+        assert!(said.contains(told), "{said}");
+    }
+}

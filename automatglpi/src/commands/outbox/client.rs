@@ -195,8 +195,12 @@ const NOT_THE_GATEWAY: &str = "AUTOMATGLPI_GRPC_URL should be where the gRPC ser
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn told(status: Status) -> anyhow::Error {
     match status.code() {
-        Code::Unauthenticated | Code::PermissionDenied => {
+        Code::Unauthenticated => {
             anyhow!("the gRPC server does not accept AUTOMATGLPI_GRPC_TOKEN, or it is not set")
+        }
+        Code::PermissionDenied => {
+            let said = status.message();
+            anyhow!("the gRPC server refuses AUTOMATGLPI_GRPC_TOKEN: {said}")
         }
         Code::Unimplemented => {
             anyhow!("what answers has no such service: {NOT_THE_GATEWAY}")
