@@ -8,4 +8,5 @@ mod mutual;
 mod paused;
 mod process;
 mod store_trouble;
+mod under_load;
 mod world;

@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) channel: Channel,
     pub(crate) gate: ::access::Gate,
     pub(crate) address: SocketAddr,
+    /// Does to the certificate what reading the configuration again does.
+    pub(crate) look: Box<dyn Fn() + Send + Sync>,
     pub(crate) shutdown: Shutdown,
     _directory: TempDir,
 }
@@ -40,11 +42,13 @@ impl World {
 
         let server = Server::bind(config).await.unwrap();
         let (address, gate) = (server.local_addr().unwrap(), server.gate());
+        let certificate = server.certificate();
+        let look = Box::new(move || certificate(&Source::new([], None).unwrap())());
         let shutdown = Shutdown::new();
         let running = shutdown.clone();
         shutdown.spawn(async move { server.run(running).await.unwrap() });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { sandbox, channel, gate, address, shutdown, _directory: directory }
+        Self { sandbox, channel, gate, address, look, shutdown, _directory: directory }
     }
 
     pub(crate) fn tickets(&self) -> TicketingServiceClient<Channel> {

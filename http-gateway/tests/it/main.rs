@@ -6,6 +6,7 @@ mod access;
 mod admin;
 mod edges;
 mod fake;
+mod guards;
 mod odd_bodies;
 mod tickets;
 mod transport;

@@ -6,7 +6,7 @@ use ::access::{Client, Digest, Name, Role, Rules, Surface};
 use http_gateway::{Address, Config, FieldNames, Gateway};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use service_kit::Shutdown;
+use service_kit::{Shutdown, config::Source};
 use spoken::Language;
 
 use crate::fake::{Asked, Fake};
@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) admin_url: String,
     pub(crate) client: reqwest::Client,
+    /// Does to the certificate what reading the configuration again does.
+    pub(crate) look: Box<dyn Fn() + Send + Sync>,
 }
 
 /// A configuration on free ports.
@@ -65,11 +67,13 @@ impl World {
         let gateway = Gateway::bind(config).await.unwrap();
         let url = format!("http://{}", gateway.local_addr().unwrap());
         let admin_url = format!("http://{}", gateway.admin_addr().unwrap());
+        let certificate = gateway.certificate();
+        let look = Box::new(move || certificate(&Source::new([], None).unwrap())());
         let shutdown = Shutdown::new();
         let running = gateway.run(shutdown.clone());
         shutdown.spawn(async { running.await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { fake, shutdown, url, admin_url, client }
+        Self { fake, shutdown, url, admin_url, client, look }
     }
 
     pub(crate) fn webhook(&self) -> RequestBuilder {
