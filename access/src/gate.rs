@@ -43,6 +43,8 @@ pub struct Credentials<'a> {
     pub path: Option<&'a str>,
     /// The names in the connection's verified certificate.
     pub certificate: &'a [String],
+    /// The call came through a proxy, as its headers say.
+    pub is_forwarded: bool,
 }
 
 /// Whoever makes a call.
@@ -69,6 +71,9 @@ pub enum Refusal {
     /// No credential, or none that is known.
     #[error("no valid credential")]
     Credential,
+    /// No credential is configured, and somebody beyond this machine may be calling.
+    #[error("calls through a proxy are taken only once a token or clients are configured")]
+    Proxy,
     /// The client has not this role.
     #[error("this client has not the role {}", .0.as_str())]
     Role(Role),
@@ -159,6 +164,10 @@ impl Gate {
     ) -> Result<Caller, Refusal> {
         let open = self.0.load();
         if !open.rules.ask_for_credentials() {
+            // A proxy on this machine would open to everybody what is meant for this machine.
+            if credentials.is_forwarded {
+                return Err(Refusal::Proxy);
+            }
             return Ok(Caller { client: Arc::clone(&open.local), on_behalf: None });
         }
         let client = open.find(credentials, now).ok_or(Refusal::Credential)?;

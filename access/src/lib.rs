@@ -16,7 +16,7 @@ mod token;
 pub use client::{BadClient, Client, Name, Role};
 pub use gate::{Caller, Credentials, Gate, Pass, Refusal};
 pub use limits::Rate;
-pub use networks::{Networks, source};
+pub use networks::{Networks, says_forwarded, source};
 pub use rules::{Rules, Surface};
 pub use signature::{BadSignature, SignatureKey};
 pub use token::{Digest, NewToken};

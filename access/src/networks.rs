@@ -67,6 +67,11 @@ impl Networks {
     }
 }
 
+/// Whether a call's headers say that it came through a proxy.
+pub fn says_forwarded(has_header: impl Fn(&str) -> bool) -> bool {
+    ["forwarded", "x-forwarded-for", "x-real-ip", "via"].into_iter().any(has_header)
+}
+
 /// The network that counts as one source: one customer of IPv6 has at least a `/64` to choose from.
 pub fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -62,6 +62,7 @@ impl Guard {
         let credentials = Credentials {
             authorization: header("authorization"),
             path: None,
+            is_forwarded: access::says_forwarded(|name| request.headers().contains_key(name)),
             certificate: certificate(request),
         };
         let caller = self.gate.identify(&credentials, origin, SystemClock.now())?;
@@ -87,7 +88,7 @@ fn count(refusal: &Refusal) {
         Refusal::Source { .. } => doors::rate_limited(Surface::Grpc, doors::Scope::Source),
         Refusal::Rate { .. } => doors::rate_limited(Surface::Grpc, doors::Scope::Client),
         Refusal::Full { .. } => doors::shed(Surface::Grpc),
-        Refusal::Address | Refusal::Credential | Refusal::Role(_) => {}
+        Refusal::Address | Refusal::Credential | Refusal::Proxy | Refusal::Role(_) => {}
     }
 }
 

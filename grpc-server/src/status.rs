@@ -71,6 +71,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
     let (code, reason) = match refusal {
         Refusal::Credential => (Code::Unauthenticated, "UNAUTHENTICATED"),
         Refusal::Address => (Code::PermissionDenied, "ADDRESS_NOT_ALLOWED"),
+        Refusal::Proxy => (Code::PermissionDenied, "PROXY_WITHOUT_TOKEN"),
         Refusal::Role(_) => (Code::PermissionDenied, "ROLE_MISSING"),
         Refusal::Source { .. } | Refusal::Rate { .. } => (Code::ResourceExhausted, "RATE_LIMITED"),
         Refusal::Full { .. } => (Code::ResourceExhausted, "OVERLOADED"),
@@ -87,6 +88,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
             "send a valid bearer token in the metadata key `authorization`".into()
         }
         Refusal::Address
+        | Refusal::Proxy
         | Refusal::Role(_)
         | Refusal::Source { .. }
         | Refusal::Rate { .. }

@@ -58,6 +58,7 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     let credentials = Credentials {
         authorization: request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
         path: secret(&request),
+        is_forwarded: access::says_forwarded(|name| request.headers().contains_key(name)),
         certificate: &[],
     };
     let role = role(&request);
@@ -97,7 +98,7 @@ fn count(refusal: &Refusal, request: &Request) {
         Refusal::Source { .. } => doors::rate_limited(surface, doors::Scope::Source),
         Refusal::Rate { .. } => doors::rate_limited(surface, doors::Scope::Client),
         Refusal::Full { .. } => doors::shed(surface),
-        Refusal::Address | Refusal::Credential | Refusal::Role(_) => {}
+        Refusal::Address | Refusal::Credential | Refusal::Proxy | Refusal::Role(_) => {}
     }
 }
 
@@ -159,7 +160,7 @@ fn refused(refusal: &Refusal, language: &Language) -> Response {
             let problem = problem(StatusCode::UNAUTHORIZED, detail).saying(Sentence::Unauthorised);
             ([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response()
         }
-        Refusal::Address | Refusal::Role(_) => {
+        Refusal::Address | Refusal::Proxy | Refusal::Role(_) => {
             let detail = refusal.to_string();
             let problem = Problem::new(StatusCode::FORBIDDEN, detail, language);
             problem.saying(Sentence::Unauthorised).into_response()

@@ -81,7 +81,9 @@ pub enum ConfigError {
     #[error("GLPI_CA_FILE holds no PEM certificates")]
     Certificates(#[source] reqwest::Error),
     /// The HTTP client cannot be made.
-    #[error("the HTTP client for GLPI cannot be set up")]
+    #[error(
+        "the HTTP client for GLPI cannot be set up: are certificate authorities installed (package ca-certificates)?"
+    )]
     Client(#[source] reqwest::Error),
 }
 

@@ -85,6 +85,7 @@ fn a_certificate_names_its_client_and_goes_with_no_other_ones_token() {
         authorization: authorization.map(str::as_bytes),
         certificate,
         path: None,
+        is_forwarded: false,
     };
     let refused = Err(Refusal::Credential);
     assert_eq!(identify(&gate, with(&console, None)).as_deref(), Ok("console"));
@@ -103,6 +104,16 @@ fn without_a_client_to_know_everybody_is_let_in() {
     assert_eq!(identify(&open, token("Bearer x")).as_deref(), Ok("local"));
     let closed = Gate::new(rules(Surface::Http, "agent create path=TOKEN(p)", &[]));
     assert!(closed.asks_for_credentials());
+}
+
+#[test]
+fn what_is_meant_for_this_machine_is_not_opened_by_a_proxy_on_it() {
+    let open = Gate::new(rules(Surface::Http, "", &[]));
+    let forwarded = Credentials { is_forwarded: true, ..Credentials::default() };
+    assert_eq!(identify(&open, forwarded), Err(Refusal::Proxy));
+    let closed = Gate::new(rules(Surface::Http, "ivr create token=TOKEN(t)", &[]));
+    let forwarded = Credentials { is_forwarded: true, ..token("Bearer t") };
+    assert_eq!(identify(&closed, forwarded).as_deref(), Ok("ivr"));
 }
 
 #[test]

@@ -174,3 +174,12 @@ async fn only_a_trusted_proxy_says_where_a_call_comes_from() {
     assert_eq!(call(&behind, "203.0.113.9, 198.51.100.1", "ivr").await, 403);
     assert_eq!(call(&direct, "203.0.113.9", "ivr").await, 403);
 }
+
+#[tokio::test]
+async fn a_proxy_before_a_gateway_without_a_token_opens_nothing() {
+    let world = World::new().await;
+    let refused = world.webhook().header("x-forwarded-for", "203.0.113.9").body(BODY);
+    let problem = problem(refused.send().await.unwrap(), 403).await;
+    assert!(problem["detail"].as_str().unwrap().contains("proxy"), "{problem}");
+    assert_eq!(status(with(world.webhook(), "").body(BODY)).await, 200);
+}
