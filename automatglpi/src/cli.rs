@@ -232,6 +232,29 @@ pub(crate) enum Outbox {
         #[command(flatten)]
         format: Format,
     },
+    /// Write a whole copy of the outbox to a new file, while the service runs
+    ///
+    /// For an outbox in a SQLite file; PostgreSQL is backed up with its own tools. The copy holds
+    /// what callers said.
+    Backup {
+        /// The copy to be; it must not exist yet
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+        #[command(flatten)]
+        directory: StateDirectory,
+    },
+    /// Put a copy in the place of the outbox, while the service is stopped
+    ///
+    /// What was recorded since the copy was made is lost. At the next start every request that the
+    /// copy does not know to be delivered is looked up in GLPI before it is sent, so that none is
+    /// doubled. What was there before is kept beside it.
+    Restore {
+        /// The copy
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+        #[command(flatten)]
+        directory: StateDirectory,
+    },
     /// Print parked entries with all that callers said, as JSON, one per line
     ///
     /// Characters that could steer a terminal are written as escapes. The output is personal data.

@@ -57,6 +57,23 @@ pub enum Store {
     Postgres(SecretString),
 }
 
+impl Store {
+    /// Reads it alone; a wrong one is noted in `source`.
+    pub fn from_source(source: &Source) -> Self {
+        let setting = &settings::AUTOMATGLPI_STORE;
+        let text = source.required_secret(setting);
+        let url = secrecy::ExposeSecret::expose_secret(&text);
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::Postgres(text);
+        }
+        if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            return Self::Sqlite(PathBuf::from(path));
+        }
+        source.wrong(setting, "sqlite:PATH or postgres://…");
+        Self::Sqlite(PathBuf::new())
+    }
+}
+
 /// However short the time-outs: clocks of replicas differ, and leases must not end by that alone.
 const SHORTEST_LEASE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -109,7 +126,7 @@ impl Config {
                 == 1,
             open_health: source.choice(&settings::AUTOMATGLPI_GRPC_HEALTH, ["clients", "open"])
                 == 1,
-            store: store(source),
+            store: Store::from_source(source),
             glpi,
             courier,
             answer_within: source.positive_duration(&settings::AUTOMATGLPI_ANSWER_WITHIN),
@@ -125,20 +142,6 @@ impl Config {
             shutdown_within: source.duration(&settings::AUTOMATGLPI_SHUTDOWN_WITHIN),
         }
     }
-}
-
-fn store(source: &Source) -> Store {
-    let setting = &settings::AUTOMATGLPI_STORE;
-    let text = source.required_secret(setting);
-    let url = secrecy::ExposeSecret::expose_secret(&text);
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Store::Postgres(text);
-    }
-    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-        return Store::Sqlite(PathBuf::from(path));
-    }
-    source.wrong(setting, "sqlite:PATH or postgres://…");
-    Store::Sqlite(PathBuf::new())
 }
 
 fn signed(duration: Duration) -> SignedDuration {

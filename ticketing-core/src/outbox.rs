@@ -454,6 +454,9 @@ pub trait Outbox: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// What a store does for itself from time to time, about once a minute.
+    async fn upkeep(&self) -> Result<(), StoreError>;
+
     /// Treats every lease as expired: at start, by a store that knows that it has no other owner.
     /// Others do nothing.
     async fn expire_leases(&self, now: Timestamp) -> Result<(), StoreError>;

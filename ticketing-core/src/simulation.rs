@@ -1,5 +1,5 @@
 //! The promise, simulated: couriers that crash and lose their leases, a GLPI that answers late,
-//! wrongly or not at all, operators who interfere, clocks that disagree.
+//! wrongly or not at all, operators who interfere, clocks that disagree, backups put back.
 //!
 //! A seed draws what happens next; the real decisions ([`Policy`]) and the real statements of the
 //! SQLite store are stepped, one at a time, on one thread. A model knows what must hold: a
@@ -17,7 +17,7 @@ use crate::{
     glpi::{Found, ReadError, Window, Written},
     outbox::{
         Claim, Draft, Entry, Filter, Inserted, Key, Lease, Settlement, State, Work,
-        sqlite::{leases, rows},
+        sqlite::{doubt_everything, leases, rows},
     },
     ticket::{NewTicket, Reference},
 };
@@ -41,6 +41,14 @@ struct World<'store> {
     policy: Policy,
     now: Timestamp,
     couriers: Vec<Courier>,
+    acknowledged: BTreeSet<Reference>,
+    discarded: BTreeSet<Reference>,
+    by_key: BTreeMap<u8, Reference>,
+    backup: Option<Backup>,
+}
+
+/// What the model knew when the copy was made.
+struct Backup {
     acknowledged: BTreeSet<Reference>,
     discarded: BTreeSet<Reference>,
     by_key: BTreeMap<u8, Reference>,
@@ -99,6 +107,7 @@ fn store() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection.set_prepared_statement_cache_capacity(64);
     crate::outbox::sqlite::migrate(&connection).unwrap();
+    connection.execute("CREATE TABLE copy AS SELECT * FROM outbox WHERE false", []).unwrap();
     connection
 }
 
@@ -122,6 +131,7 @@ impl<'store> World<'store> {
             acknowledged: BTreeSet::new(),
             discarded: BTreeSet::new(),
             by_key: BTreeMap::new(),
+            backup: None,
         }
     }
 
@@ -136,6 +146,8 @@ impl<'store> World<'store> {
                 75..80 => self.couriers[courier].tasks.clear(),
                 80..90 => self.let_time_pass(),
                 90..94 => self.operator_intervenes(),
+                94 => self.back_up(),
+                95 => self.restore(),
                 _ => self.glpi.change_mood(&mut self.rng),
             }
             self.nothing_is_doubled()?;
@@ -261,6 +273,30 @@ impl<'store> World<'store> {
         } else if rows::discard(self.connection, &reference, self.now).unwrap() {
             self.discarded.insert(reference);
         }
+    }
+
+    fn back_up(&mut self) {
+        self.connection.execute("DELETE FROM copy", []).unwrap();
+        self.connection.execute("INSERT INTO copy SELECT * FROM outbox", []).unwrap();
+        let (discarded, by_key) = (self.discarded.clone(), self.by_key.clone());
+        self.backup = Some(Backup { acknowledged: self.acknowledged.clone(), discarded, by_key });
+    }
+
+    /// The store goes back in time, with nobody running. What was recorded or decided since is
+    /// lost; what was delivered since is not doubled.
+    fn restore(&mut self) {
+        let Some(backup) = self.backup.take() else { return };
+        self.couriers.iter_mut().for_each(|courier| courier.tasks.clear());
+        self.connection.execute("DELETE FROM outbox", []).unwrap();
+        self.connection.execute("INSERT INTO outbox SELECT * FROM copy", []).unwrap();
+        doubt_everything(self.connection, self.now).unwrap();
+        // A repeat may have acknowledged since what was recorded before.
+        let known =
+            |reference: &Reference| rows::find(self.connection, reference).unwrap().is_some();
+        self.acknowledged.retain(known);
+        self.acknowledged.extend(backup.acknowledged);
+        self.discarded = backup.discarded;
+        self.by_key = backup.by_key;
     }
 
     /// GLPI works, nobody dies, operators send what was parked: in the end nothing is open.

@@ -158,6 +158,7 @@ impl Ticketing {
         let courier = Arc::clone(&self.courier);
         self.tasks.spawn(courier.run(self.tasks.clone(), self.stopping.clone()));
         self.tasks.spawn(self.clone().erase_old_rows(retention));
+        self.tasks.spawn(self.clone().keep_the_store_up());
         Ok(())
     }
 
@@ -409,6 +410,20 @@ impl Ticketing {
             }
         }
         entry
+    }
+
+    /// Lets the store do what it does for itself.
+    async fn keep_the_store_up(self) {
+        const EVERY: Duration = Duration::from_mins(1);
+        loop {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+            if let Err(error) = self.outbox.upkeep().await {
+                tracing::warn!(%error, "the store could not be kept up");
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
 
 mod caller;
 mod client;
+mod copy;
 mod csv;
 mod view;
 
@@ -20,34 +21,36 @@ use client::{Client, Wanted};
 use view::EntryView;
 
 pub(crate) async fn run(config: Option<&Path>, order: Outbox) -> anyhow::Result<ExitCode> {
-    let client = Client::connect(config).await?;
+    let client = || Client::connect(config);
     match order {
+        Outbox::Backup { to, directory } => copy::back_up(config, &directory, &to),
+        Outbox::Restore { from, directory } => copy::restore(config, &directory, &from),
         Outbox::List { which, limit, personal, format } => {
-            list(client, which, limit, personal, format).await
+            list(client().await?, which, limit, personal, format).await
         }
         Outbox::Show { reference, personal, format } => {
-            show(client, &reference, personal, format).await
+            show(client().await?, &reference, personal, format).await
         }
         Outbox::Retry(References { references, format }) => {
-            order_all(client, Order::Retry, &references, format).await
+            order_all(client().await?, Order::Retry, &references, format).await
         }
         Outbox::Discard(References { references, format }) => {
-            order_all(client, Order::Discard, &references, format).await
+            order_all(client().await?, Order::Discard, &references, format).await
         }
-        Outbox::Watch(format) => watch(client, format).await,
-        Outbox::Stats(format) => stats(client, format).await,
+        Outbox::Watch(format) => watch(client().await?, format).await,
+        Outbox::Stats(format) => stats(client().await?, format).await,
         Outbox::Find { caller, personal, format } => {
-            caller::find(client, &caller.caller, personal, format).await
+            caller::find(client().await?, &caller.caller, personal, format).await
         }
         Outbox::Erase { caller, also_waiting, yes, format } => {
             let caller = caller.caller;
             if yes {
-                caller::erase(client, &caller, also_waiting, format).await
+                caller::erase(client().await?, &caller, also_waiting, format).await
             } else {
-                caller::show_what_would_be_erased(client, &caller, format).await
+                caller::show_what_would_be_erased(client().await?, &caller, format).await
             }
         }
-        Outbox::Export { which, csv } => export(client, &which, csv).await,
+        Outbox::Export { which, csv } => export(client().await?, &which, csv).await,
     }
 }
 

@@ -4,7 +4,10 @@ use crate::process;
 
 #[tokio::test]
 async fn the_help_reads_well() {
-    let outbox = ["list", "show", "retry", "discard", "watch", "stats", "find", "erase", "export"];
+    let outbox = [
+        "list", "show", "retry", "discard", "watch", "stats", "find", "erase", "backup", "restore",
+        "export",
+    ];
     let commands = [
         "demo",
         "serve",

@@ -118,6 +118,41 @@ async fn a_caller_is_told_what_is_kept_and_has_it_erased() {
     assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
 }
 
+/// Yesterday's copy says that a request waits which has been delivered since.
+#[tokio::test]
+async fn a_copy_put_back_doubles_no_ticket() {
+    let mut world = World::with(&[("GLPI_SLOWEST_REQUEST", "1s")]).await;
+    world.sandbox.inject(Fault::new(Operation::Any, Kind::Maintenance));
+    let reply = world.call(json!({"caller_name": "Marie", "problem": "Panne"})).await;
+    assert_eq!(reply.body["status"], "queued", "{}", reply.body);
+    let reference = reply.body["reference"].as_str().unwrap().to_owned();
+    let copy = world.directory.path().join("yesterday.db");
+    let copy = copy.to_str().unwrap();
+    assert!(world.run(&["outbox", "backup", copy]).await.status.success());
+    let again = world.run(&["outbox", "backup", copy]).await;
+    assert_eq!(again.status.code(), Some(1), "no copy is overwritten: {again:?}");
+
+    world.sandbox.clear();
+    within(world.sandbox.wait_for_tickets(1)).await;
+    assert_eq!(world.call_number(2).await.body["status"], "created", "recorded since the copy");
+    let running = world.run(&["outbox", "restore", copy]).await;
+    assert_eq!(running.status.code(), Some(1), "{running:?}");
+    assert!(String::from_utf8_lossy(&running.stderr).contains("stop the service"), "{running:?}");
+
+    world.stop().await;
+    let restored = world.run(&["outbox", "restore", copy]).await;
+    assert!(restored.status.success(), "{restored:?}");
+    world.start_again().await;
+    let shown = world.json(&["outbox", "show", &reference, "--json"]).await;
+    assert_eq!(shown[0]["state"], "in_doubt", "{}", shown[0]);
+
+    // It would wait a minute by itself.
+    let mut watch = world.start(&["outbox", "watch", "--json"]);
+    assert!(world.run(&["outbox", "retry", &reference]).await.status.success());
+    within(lines_to(&mut watch.stdout, |line| line.contains("\"delivered\":1"))).await;
+    assert_eq!(world.sandbox.tickets().len(), 2, "none was made a second time");
+}
+
 #[tokio::test]
 async fn an_export_holds_everything_and_starts_nothing() {
     let (world, reference) = parked().await;

@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) grpc: String,
     pub(crate) admin: String,
     environment: Vec<(&'static str, String)>,
-    _directory: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 /// What a voice agent is told.
@@ -44,13 +44,23 @@ impl World {
         let grpc = url_of("grpc", &ready);
         environment.push(("AUTOMATGLPI_GRPC_URL", grpc.clone()));
         let (http, admin) = (url_of("http", &ready), url_of("admin", &ready));
-        Self { sandbox, service, http, grpc, admin, environment, _directory: directory }
+        Self { sandbox, service, http, grpc, admin, environment, directory }
     }
 
     /// Ends the service in order and starts it again on the same outbox.
     pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Ends the service in order.
+    pub(crate) async fn stop(&mut self) {
         self.service.signal("TERM").await;
         assert_eq!(self.service.exit().await.code(), Some(0));
+    }
+
+    /// Starts the service on the same outbox.
+    pub(crate) async fn start_again(&mut self) {
         self.service = self.start(&["serve"]);
         let ready = self.service.ready().await;
         self.http = url_of("http", &ready);

@@ -16,6 +16,16 @@ pub(crate) const DAMAGED: &str = "the row is damaged: what was to be sent cannot
 /// Why a row was given up because its caller asked for it.
 pub(crate) const ERASED: &str = "erased at the caller's request";
 
+/// Why a row of a store that went back in time is in doubt.
+pub(crate) const RESTORED: &str =
+    "the store was restored from a copy: it may have been delivered since";
+
+/// When rows of a store that went back in time are looked up: GLPI may still be working on what
+/// was sent right before. If it may work longer, the claim waits longer.
+pub(crate) fn due_after_restore(now: Timestamp) -> i64 {
+    now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(Timestamp::MAX).as_millisecond()
+}
+
 /// Why a parked row was given up by its age.
 pub(crate) const EXPIRED: &str = "given up: it was parked for as long as parked requests are kept";
 

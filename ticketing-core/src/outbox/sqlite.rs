@@ -1,6 +1,8 @@
 //! The outbox in a SQLite file beside the service: one process, nothing to set up.
 //!
 //! - `file` opens it so that a commit is on disk, and keeps other processes out.
+//! - `epoch` notices when it was put back from a copy, which `backup` makes; `place` keeps it off
+//!   network disks.
 //! - `writer` is the one thread that writes, many operations to a transaction.
 //! - `reader` reads beside it.
 //! - `rows`, `leases`, `erasure` and `notices` are the operations, mostly one SQL statement each.
@@ -15,18 +17,27 @@ use super::{
     Alarm, Claim, Draft, Entry, Erasure, Filter, Inserted, Lease, Notice, NoticeDraft,
     NoticeOutcome, Outbox, Settlement, Stats, StoreError, row::unavailable,
 };
-use crate::ticket::Reference;
+use crate::{
+    clock::{Clock as _, SystemClock},
+    ticket::Reference,
+};
 
+mod backup;
 #[cfg(test)]
 mod durability;
+mod epoch;
 mod erasure;
 mod file;
 pub(crate) mod leases;
 mod notices;
+mod place;
 mod reader;
 pub(crate) mod rows;
 mod writer;
 
+pub use backup::{back_up, restore};
+#[cfg(test)]
+pub(crate) use epoch::doubt_everything;
 use file::OutboxFile;
 #[cfg(test)]
 pub(crate) use file::migrate;
@@ -49,11 +60,17 @@ impl SqliteOutbox {
     /// locked until the outbox is closed or dropped; another process that tries meanwhile gets
     /// [`StoreError::InUse`].
     ///
-    /// Not for network file systems: neither their locks nor their syncs can be relied upon.
+    /// A file on a network file system is refused: neither its locks nor its syncs can be relied
+    /// upon. If the file is not the one that was last written here, but restored or copied, all that
+    /// it has not settled is in doubt.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_at(path, SystemClock.now()).await
+    }
+
+    async fn open_at(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let path = path.to_owned();
         let opening = tokio::task::spawn_blocking(move || {
-            let (file, connection) = OutboxFile::open(&path)?;
+            let (file, connection) = OutboxFile::open(&path, now)?;
             let file = Arc::new(file);
             let reader = Reader::new(Arc::clone(&file));
             Ok(Self { reader, writer: Writer::start(file, connection)? })
@@ -239,6 +256,11 @@ impl Outbox for SqliteOutbox {
         self.writer
             .run(move |connection| notices::settle(connection, id, token, outcome, now))
             .await
+    }
+
+    /// Makes older copies recognisable, and empties the log if nobody reads it.
+    async fn upkeep(&self) -> Result<(), StoreError> {
+        self.writer.upkeep().await
     }
 
     /// The lock proves that whoever held a lease is dead.

@@ -10,7 +10,7 @@ use crate::outbox::StoreError;
 #[tokio::test]
 async fn replicas_that_start_together_migrate_once() {
     let Some(store) = Store::in_a_schema().await else { return };
-    store.tamper("DROP TABLE outbox, outbox_schema, notice, alarm").await;
+    store.tamper("DROP TABLE outbox, outbox_schema, notice, alarm, epoch").await;
     let url = store.url();
     let mut replicas = JoinSet::new();
     for _ in 0..6 {
@@ -79,4 +79,30 @@ async fn a_cut_connection_is_made_again() {
 
 async fn heard(hints: &mut tokio::sync::watch::Receiver<()>) {
     tokio::time::timeout(Duration::from_secs(20), hints.changed()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn rows_of_a_database_that_was_replaced_are_looked_up() {
+    let Some(mut store) = Store::in_a_schema().await else { return };
+    let waiting = store.record(draft(), None, at(0)).await;
+    let parked = store.row_in(State::Parked).await;
+    let delivered = store.row_in(State::Delivered).await;
+    store.restart().await;
+    assert_eq!(store.entry(&waiting.reference).await, waiting, "the same server, the same table");
+
+    // What a dump from elsewhere, or a standby that took over, would say.
+    store.tamper("UPDATE epoch SET name = '7205759403792-00000001-16384'").await;
+    // A living replica finds it out with its next connection.
+    store.cut_connections().await;
+    while store.outbox.find(&waiting.reference).await.is_err() {}
+    let found = store.entry(&waiting.reference).await;
+    assert_eq!((found.state, found.doubts, found.first_send_at), (State::InDoubt, 1, Some(at(0))));
+    assert!(found.last_send_at > Some(at(0)), "up to now");
+    let found = store.entry(&parked.reference).await;
+    assert_eq!((found.state, found.doubts), (State::Parked, 1));
+    assert_eq!(store.entry(&delivered.reference).await, delivered);
+
+    store.restart().await;
+    assert_eq!(store.entry(&waiting.reference).await.doubts, 1, "once is enough");
+    store.examine(async |_| {}).await;
 }

@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio_postgres::{Config, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::epoch;
 use crate::outbox::{StoreError, row::unavailable};
 
 /// Connections of one replica; PostgreSQL's own default allows 100 in all.
@@ -46,10 +47,11 @@ const READ_SCHEMA_VERSION: &str = "SELECT version FROM outbox_schema";
 const WRITE_SCHEMA_VERSION: &str = "UPDATE outbox_schema SET version = $1";
 
 /// A migration that has landed is never edited; add another.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/postgres/0001_outbox.sql"),
     include_str!("../../../migrations/postgres/0002_notice.sql"),
     include_str!("../../../migrations/postgres/0003_erasure.sql"),
+    include_str!("../../../migrations/postgres/0004_epoch.sql"),
 ];
 
 /// Where the server is and how to speak with it.
@@ -98,6 +100,8 @@ impl Server {
             .build()
             .map_err(unavailable)?;
         migrate(&pool).await?;
+        let client: &tokio_postgres::Client = &*pool.get().await.map_err(explain)?;
+        epoch::check(client).await.map_err(StoreError::Unavailable)?;
         Ok(pool)
     }
 }
@@ -139,10 +143,11 @@ async fn prepare(client: &mut ClientWrapper) -> Result<(), HookError> {
     client.batch_execute(SESSION).await.map_err(HookError::Backend)?;
     let row = client.query_one(DURABILITY, &[]).await.map_err(HookError::Backend)?;
     let (fsync, commit, standby): (&str, &str, bool) = (row.get(0), row.get(1), row.get(2));
-    match weakness(fsync, commit, standby) {
-        Some(problem) => Err(HookError::message(problem)),
-        None => Ok(()),
+    if let Some(problem) = weakness(fsync, commit, standby) {
+        return Err(HookError::message(problem));
     }
+    let client: &tokio_postgres::Client = client;
+    epoch::check(client).await.map_err(|error| HookError::message(error.to_string()))
 }
 
 /// Why a server must not be trusted with acknowledged requests.

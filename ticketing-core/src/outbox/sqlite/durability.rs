@@ -104,7 +104,9 @@ async fn whatever_is_answered_is_in_the_files() {
         let settled = disk.copy();
 
         let booted = recorded.open().await;
-        assert_eq!(booted.find(&entry.reference).await.unwrap(), Some(entry.clone()));
+        let found = booted.find(&entry.reference).await.unwrap().unwrap();
+        // A copy of a row being sent is looked up first.
+        assert_eq!((&found.work, found.state), (&entry.work, State::InDoubt));
         let booted = settled.open().await;
         let found = booted.find(&entry.reference).await.unwrap().unwrap();
         assert_eq!((found.state, found.glpi_id), (State::Delivered, Some(number)));
@@ -170,6 +172,81 @@ async fn nothing_of_a_caller_is_left_in_the_files_once_the_caller_asked_for_it()
     shell.execute_batch("BEGIN; SELECT * FROM outbox").unwrap();
     record(&outbox, draft()).await.unwrap();
     assert!(!outbox.scrub().await.unwrap(), "another program reads an older state");
+}
+
+/// Yesterday's copy says that a row waits which has been delivered since.
+#[tokio::test]
+async fn rows_of_a_copy_put_back_are_looked_up_over_all_the_time_since() {
+    let disk = Disk::new();
+    let outbox = disk.open().await;
+    let waiting = match outbox.insert(draft(), None, at(0)).await.unwrap() {
+        Inserted::New(entry) => entry,
+        other => panic!("{other:?}"),
+    };
+    let parked = record(&outbox, draft()).await.unwrap().reference;
+    let refused = Settlement::Parked { reason: "no right".into() };
+    assert!(outbox.settle(&parked, 1, refused, Vec::new(), at(5)).await.unwrap());
+    let delivered = record(&outbox, draft()).await.unwrap().reference;
+    let done = Settlement::Delivered { glpi_id: 1 };
+    assert!(outbox.settle(&delivered, 1, done, Vec::new(), at(5)).await.unwrap());
+    let told = NoticeDraft { event: "x".into(), channel: "slack".into(), body: "y".into() };
+    outbox.raise_alarm("x", vec![told], at(5)).await.unwrap();
+    let copy = disk.directory.path().join("yesterday.db");
+    back_up(&disk.path(), &copy).unwrap();
+    assert!(back_up(&disk.path(), &copy).is_err(), "no copy is overwritten");
+
+    let since = record(&outbox, draft()).await.unwrap().reference;
+    let refused = restore(&disk.path(), &copy).unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused:?}");
+    outbox.close().await.unwrap();
+    let kept = restore(&disk.path(), &copy).unwrap().unwrap();
+
+    let outbox = SqliteOutbox::open_at(&disk.path(), at(1000)).await.unwrap();
+    assert_eq!(outbox.find(&since).await.unwrap(), None, "what was recorded since is lost");
+    let found = outbox.find(&waiting.reference).await.unwrap().unwrap();
+    assert_eq!((found.state, found.doubts, found.lookups), (State::InDoubt, 1, 0));
+    assert_eq!((found.first_send_at, found.last_send_at), (Some(at(0)), Some(at(1000))));
+    assert_eq!(outbox.find(&delivered).await.unwrap().unwrap().state, State::Delivered);
+    assert!(outbox.retry(&parked, at(1001)).await.unwrap());
+    let retried = outbox.find(&parked).await.unwrap().unwrap();
+    assert_eq!((retried.state, retried.last_send_at), (State::InDoubt, Some(at(1000))));
+    let notices = outbox.claim_notices(at(1000), lease(9, 2000), 9).await.unwrap();
+    assert!(notices[0].interrupted, "it may have been told");
+    outbox.close().await.unwrap();
+
+    let again = SqliteOutbox::open_at(&disk.path(), at(2000)).await.unwrap();
+    assert_eq!(again.find(&waiting.reference).await.unwrap().unwrap().doubts, 1, "once is enough");
+    let before = SqliteOutbox::open(&kept).await.unwrap();
+    assert!(before.find(&since).await.unwrap().is_some(), "nothing is thrown away");
+}
+
+#[tokio::test]
+async fn a_store_that_dies_is_trusted_when_it_starts_again() {
+    let disk = Disk::new();
+    for _ in 0..3 {
+        let outbox = disk.open().await;
+        record(&outbox, draft()).await.unwrap();
+        outbox.upkeep().await.unwrap();
+        assert_eq!(outbox.stats().await.unwrap().rows[2], 0, "nothing is in doubt");
+        // Dropped without a word, as a killed process would.
+        drop(outbox);
+    }
+}
+
+#[test]
+fn what_is_not_an_outbox_is_not_put_in_its_place() {
+    let disk = Disk::new();
+    let other = disk.directory.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    let text = disk.directory.path().join("notes.txt");
+    std::fs::write(&text, "not a database, though it is long enough for one").unwrap();
+    for (from, problem) in
+        [(&other, "not an outbox"), (&text, "not a SQLite file"), (&disk.path(), "no such file")]
+    {
+        let error = restore(&disk.path(), from).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+        assert!(!disk.path().exists());
+    }
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

@@ -6,22 +6,25 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use super::{epoch::Epoch, place};
 use crate::outbox::{StoreError, row::unavailable};
 
 /// SQLite below this can lose committed rows when one connection writes while another checkpoints.
 const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 
 /// A migration that has landed is never edited; add another.
-const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/sqlite/0001_outbox.sql"),
     include_str!("../../../migrations/sqlite/0002_notice.sql"),
     include_str!("../../../migrations/sqlite/0003_erasure.sql"),
+    include_str!("../../../migrations/sqlite/0004_epoch.sql"),
 ];
 
 /// How long to wait for a lock that another program (a shell, a backup) holds on the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `synchronous=FULL` syncs the log at every commit, `fullfsync` makes that mean the disk on macOS,
 /// `secure_delete` overwrites what is erased.
@@ -36,26 +39,38 @@ const SETTINGS: &str = "
 #[derive(Debug)]
 pub(super) struct OutboxFile {
     path: PathBuf,
+    epoch: Epoch,
     /// Locked as long as it is open. The file itself stays: deleting it would let two processes
     /// lock two files of one name.
     _lock: File,
 }
 
 impl OutboxFile {
-    /// Takes possession of the file, creates it if need be, and brings its tables up to date.
-    pub(super) fn open(path: &Path) -> Result<(Self, Connection), StoreError> {
+    /// Takes possession of the file, creates it if need be, and brings its tables up to date. If it
+    /// is not the file that was last written here, its rows are in doubt from `now` on.
+    pub(super) fn open(path: &Path, now: Timestamp) -> Result<(Self, Connection), StoreError> {
         refuse_unsafe_sqlite(rusqlite::version_number())?;
         // Absolute, so that SQLite takes no name for a database in memory; through whatever link it
         // was named, the file has one lock.
         let path = std::path::absolute(path).map_err(unavailable)?;
         let path = path.canonicalize().unwrap_or(path);
-        let file = Self { _lock: lock(&path)?, path };
+        place::refuse_network(&path)?;
+        let file = Self { _lock: lock(&path)?, epoch: Epoch::beside(&path), path };
         create_private(&file.path)?;
         let connection = file
             .connect()
             .map_err(not_an_outbox)
             .and_then(|connection| migrate(&connection).map(|()| connection))
             .map_err(|error| naming(&file.path, error))?;
+        let doubted = file.epoch.begin(&connection, now).map_err(unavailable)?;
+        if doubted > 0 {
+            tracing::warn!(
+                rows = doubted,
+                path = %file.path.display(),
+                "this outbox is not the one that was last written here: it was restored or copied; \
+                 every request that is not settled is looked up in GLPI before it is sent"
+            );
+        }
         if let Err(error) = write_out(&connection) {
             tracing::warn!(%error, "another program reads the outbox; its log is kept for now");
         }
@@ -69,6 +84,18 @@ impl OutboxFile {
         prepare(&connection)?;
         connection.execute_batch(SETTINGS)?;
         Ok(connection)
+    }
+
+    /// Makes every copy made so far an old one.
+    pub(super) fn turn_epoch(&self, connection: &Connection) -> std::io::Result<()> {
+        self.epoch.turn(connection)
+    }
+
+    /// How many bytes the log has.
+    pub(super) fn log_bytes(&self) -> u64 {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(0, |metadata| metadata.len())
     }
 
     /// The connection that writes, again, after it failed.
@@ -101,6 +128,14 @@ pub(super) fn write_out(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// As [`write_out`], if that can be done at once.
+pub(super) fn try_write_out(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let written = write_out(connection);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    written
+}
+
 fn refuse_unsafe_sqlite(version: i32) -> Result<(), StoreError> {
     if version >= OLDEST_SAFE_SQLITE {
         return Ok(());
@@ -112,7 +147,7 @@ fn refuse_unsafe_sqlite(version: i32) -> Result<(), StoreError> {
     Err(unusable(problem))
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = private_file()
@@ -141,7 +176,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A new file may be read by its owner alone: it holds what callers said.
-fn private_file() -> OpenOptions {
+pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -190,7 +225,7 @@ fn unopenable(path: &Path, error: &std::io::Error) -> StoreError {
     unusable(format!("{} cannot be opened: {error}", path.display()))
 }
 
-fn unusable(problem: impl Into<String>) -> StoreError {
+pub(super) fn unusable(problem: impl Into<String>) -> StoreError {
     StoreError::Unusable { problem: problem.into() }
 }
 
@@ -218,13 +253,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("theirs.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
-        let error = OutboxFile::open(&path).map(drop).unwrap_err();
+        let error = OutboxFile::open(&path, Timestamp::UNIX_EPOCH).map(drop).unwrap_err();
         assert!(error.to_string().contains("another program"), "{error}");
 
         let path = directory.path().join("notes.txt");
         std::fs::write(&path, "not a database at all, but long enough to be taken for one")
             .unwrap();
-        let error = OutboxFile::open(&path).map(drop).unwrap_err();
+        let error = OutboxFile::open(&path, Timestamp::UNIX_EPOCH).map(drop).unwrap_err();
         assert!(error.to_string().contains("not a SQLite file"), "{error}");
     }
 
@@ -232,16 +267,18 @@ mod tests {
     fn a_file_of_a_later_version_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("outbox.db");
-        let (file, connection) = OutboxFile::open(&path).unwrap();
+        let (file, connection) = OutboxFile::open(&path, Timestamp::UNIX_EPOCH).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop((connection, file));
-        let error = OutboxFile::open(&path).map(drop).unwrap_err();
+        let error = OutboxFile::open(&path, Timestamp::UNIX_EPOCH).map(drop).unwrap_err();
         assert!(error.to_string().contains("later version"), "{error}");
     }
 
     #[test]
     fn a_missing_directory_is_named() {
-        let error = OutboxFile::open(Path::new("/nowhere/outbox.db")).map(drop).unwrap_err();
+        let error = OutboxFile::open(Path::new("/nowhere/outbox.db"), Timestamp::UNIX_EPOCH)
+            .map(drop)
+            .unwrap_err();
         assert!(error.to_string().contains("/nowhere/outbox.db"), "{error}");
     }
 
@@ -250,7 +287,8 @@ mod tests {
     fn only_the_owner_may_read_the_files() {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
-        let (_file, connection) = OutboxFile::open(&directory.path().join("outbox.db")).unwrap();
+        let (_file, connection) =
+            OutboxFile::open(&directory.path().join("outbox.db"), Timestamp::UNIX_EPOCH).unwrap();
         connection.pragma_update(None, "application_id", 1).unwrap();
         let mut seen = 0;
         for file in std::fs::read_dir(directory.path()).unwrap() {
@@ -258,13 +296,14 @@ mod tests {
             assert_eq!(mode & 0o077, 0);
             seen += 1;
         }
-        assert_eq!(seen, 4, "the file, its log, its index and its lock");
+        assert_eq!(seen, 5, "the file, its log, its index, its epoch and its lock");
     }
 
     #[test]
     fn the_settings_are_in_force() {
         let directory = tempfile::tempdir().unwrap();
-        let (_file, connection) = OutboxFile::open(&directory.path().join("outbox.db")).unwrap();
+        let (_file, connection) =
+            OutboxFile::open(&directory.path().join("outbox.db"), Timestamp::UNIX_EPOCH).unwrap();
         let pragma = |name: &str| -> String {
             connection
                 .query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| {

@@ -21,6 +21,10 @@ const QUEUE: usize = 1024;
 /// Operations in one transaction: bounds how long the first of them waits for its answer.
 const LARGEST_BATCH: usize = 256;
 
+/// A log of this size is worth a warning: SQLite keeps it below 4 MB by itself while nobody reads
+/// an older state.
+const LARGE_LOG_BYTES: u64 = 64 << 20;
+
 /// Takes the write lock at once: a deferred transaction could fail half-way.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
@@ -44,13 +48,15 @@ enum Order {
     /// Empty the log: something was erased, and the log still holds it. Tell whoever waits for it
     /// whether that was done.
     WriteOut(Option<oneshot::Sender<bool>>),
+    /// What is done from time to time.
+    Upkeep(oneshot::Sender<()>),
 }
 
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(file: Arc<OutboxFile>, connection: Connection) -> Result<Self, StoreError> {
         let (orders, received) = mpsc::channel(QUEUE);
-        let worker = Worker { file, connection: Some(connection) };
+        let worker = Worker { file, connection: Some(connection), changed: true };
         let handle = std::thread::Builder::new()
             .name("outbox-writer".into())
             .spawn(move || worker.run(received))
@@ -78,6 +84,13 @@ impl Writer {
     pub(super) async fn write_out_now(&self) -> Result<bool, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.order(Order::WriteOut(Some(reply))).await?;
+        answer.await.map_err(unavailable)
+    }
+
+    /// Makes older copies of the file recognisable, and empties the log if nobody reads it.
+    pub(super) async fn upkeep(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::Upkeep(reply)).await?;
         answer.await.map_err(unavailable)
     }
 
@@ -119,6 +132,8 @@ impl Drop for Writer {
 struct Worker {
     connection: Option<Connection>,
     file: Arc<OutboxFile>,
+    /// Something was committed since the file's epoch last turned.
+    changed: bool,
 }
 
 impl Worker {
@@ -127,6 +142,7 @@ impl Worker {
             let mut batch = Vec::new();
             let mut write_out = false;
             let mut waiting = Vec::new();
+            let mut upkeep = None;
             let mut next = Some(first);
             while let Some(order) = next {
                 match order {
@@ -135,6 +151,7 @@ impl Worker {
                         write_out = true;
                         waiting.extend(reply);
                     }
+                    Order::Upkeep(reply) => upkeep = Some(reply),
                 }
                 next = if batch.len() < LARGEST_BATCH { orders.try_recv().ok() } else { None };
             }
@@ -147,12 +164,17 @@ impl Worker {
                     let _caller_left = reply.send(done);
                 }
             }
+            if let Some(reply) = upkeep {
+                self.upkeep();
+                let _caller_left = reply.send(());
+            }
         }
         self.close()
     }
 
     /// One transaction; whatever goes wrong with it goes wrong for all of its operations.
     fn commit(&mut self, mut batch: Vec<Box<dyn Operation>>) {
+        self.changed = true;
         let committed = self.connection().and_then(|connection| transact(connection, &mut batch));
         let failure = committed.err().map(Arc::new);
         if let Some(error) = &failure
@@ -182,7 +204,38 @@ impl Worker {
         written.is_ok()
     }
 
+    fn upkeep(&mut self) {
+        self.turn_epoch();
+        let emptied = self.connection().and_then(file::try_write_out);
+        let wal_bytes = self.file.log_bytes();
+        if emptied.is_err() && wal_bytes > LARGE_LOG_BYTES {
+            tracing::warn!(
+                wal_bytes,
+                "the outbox's log cannot be emptied and grows: another program reads an older state \
+                 of the file; end it"
+            );
+        }
+    }
+
+    fn turn_epoch(&mut self) {
+        if !self.changed {
+            return;
+        }
+        let file = Arc::clone(&self.file);
+        let turned = match self.connection() {
+            Ok(connection) => file.turn_epoch(connection),
+            Err(error) => Err(std::io::Error::other(error)),
+        };
+        match turned {
+            Ok(()) => self.changed = false,
+            Err(error) => {
+                tracing::warn!(%error, "a copy of the outbox put back now would pass for it");
+            }
+        }
+    }
+
     fn close(mut self) -> Result<(), StoreError> {
+        self.turn_epoch();
         let Some(connection) = self.connection.take() else { return Ok(()) };
         let written = file::write_out(&connection);
         connection.close().map_err(|(_connection, error)| unavailable(error))?;

@@ -145,8 +145,8 @@ async fn records_while_a_sync_fails() {
 
 #[test]
 fn a_failed_sync_fails_its_calls_and_the_next_ones_work() {
-    // The twelfth of a thread: the one that writes is the only one to come so far.
-    let inject = "inject=fsync,fdatasync:error=EIO:when=12";
+    // The eighteenth of a thread: the one that writes is the only one to come so far.
+    let inject = "inject=fsync,fdatasync:error=EIO:when=18";
     let Some((output, trace)) = watch("records_while_a_sync_fails", &["-e", inject]) else {
         return;
     };
