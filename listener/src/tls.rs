@@ -159,6 +159,7 @@ impl Tls {
     /// the same trouble once.
     pub(crate) async fn keep_fresh(self, listener: doors::Listener) {
         let certificate = self.0.files.certificate.display();
+        let name = listener.as_str();
         let mut trouble = None;
         let mut warned: Option<Instant> = None;
         loop {
@@ -167,7 +168,7 @@ impl Tls {
             let is_time = warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
             if remains < WARN_BEFORE.as_secs().cast_signed() && is_time {
                 let days = remains / (24 * 60 * 60);
-                tracing::warn!(%certificate, days, "the certificate expires soon, or has expired");
+                tracing::warn!(listener = name, %certificate, days, "the certificate expires soon, or has expired");
                 warned = Some(Instant::now());
             }
             // Either way: the files are looked at.
@@ -176,14 +177,18 @@ impl Tls {
                 Ok(is_new) => {
                     if is_new {
                         warned = None;
-                        tracing::info!(%certificate, "new connections get the new certificate");
+                        tracing::info!(listener = name, %certificate, "new connections get the new certificate");
                     }
                     trouble = None;
                 }
                 Err(error) => {
                     let told = telemetry::chain(&error);
                     if trouble.as_ref() != Some(&told) {
-                        tracing::error!(error = told, "the old certificate stays in use");
+                        tracing::error!(
+                            listener = name,
+                            error = told,
+                            "the old certificate stays in use"
+                        );
                         trouble = Some(told);
                     }
                 }

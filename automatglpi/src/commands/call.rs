@@ -31,10 +31,12 @@ pub(crate) async fn run(config: Option<&Path>, options: Call) -> anyhow::Result<
     let Call { url, file, sample: _ } = options;
     let source = Source::from_process(config)?;
     let listen = reachable(source.addr(&settings::AUTOMATGLPI_HTTP_LISTEN));
+    let is_tls = source.text(&settings::AUTOMATGLPI_HTTP_TLS_CERT_FILE).is_some();
+    let scheme = if is_tls { "https" } else { "http" };
     let token = source.secret(&settings::AUTOMATGLPI_WEBHOOK_TOKEN);
     source.finish()?;
 
-    let url = webhook(&url.unwrap_or_else(|| format!("http://{listen}")));
+    let url = webhook(&url.unwrap_or_else(|| format!("{scheme}://{listen}")));
     let body = match file {
         Some(path) => payload(&path)?,
         None => SAMPLE.into(),
