@@ -20,12 +20,13 @@ use crate::{
 };
 
 /// What the demo takes from the configuration: nothing that leads out of it.
-const TAKEN: [Setting; 5] = [
+const TAKEN: [Setting; 6] = [
     settings::AUTOMATGLPI_LANGUAGE,
     settings::AUTOMATGLPI_FIELDS,
     settings::AUTOMATGLPI_ANSWER_WITHIN,
     settings::AUTOMATGLPI_LOG,
     settings::AUTOMATGLPI_LOG_FORMAT,
+    settings::AUTOMATGLPI_OTLP_URL,
 ];
 
 pub(crate) async fn run(config: Option<&Path>, options: Demo) -> anyhow::Result<ExitCode> {

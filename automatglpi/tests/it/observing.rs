@@ -72,6 +72,8 @@ async fn one_trace_leads_from_the_caller_through_gateway_and_server_to_glpi() {
     for name in ["insert", "settle"] {
         assert!(ours.iter().any(|span| span.name == name), "{name}");
     }
+    let others: Vec<_> = spans.iter().filter(|span| hex(&span.trace_id) != TRACE).collect();
+    assert!(others.is_empty(), "only calls and deliveries are traced: {others:#?}");
 
     // GLPI's side can be told the same.
     let requests = world.sandbox.requests();
