@@ -64,7 +64,7 @@ impl Store {
     }
 
     #[expect(clippy::disallowed_methods, reason = "only these tests know where a server is")]
-    async fn in_a_schema() -> Option<Self> {
+    pub(super) async fn in_a_schema() -> Option<Self> {
         let Ok(server) = std::env::var("AUTOMATGLPI_TEST_POSTGRES_URL") else {
             let needed = std::env::var("CI").is_ok_and(|ci| !ci.is_empty() && ci != "false");
             assert!(!needed, "AUTOMATGLPI_TEST_POSTGRES_URL must name a PostgreSQL server in CI");
@@ -77,7 +77,7 @@ impl Store {
         Some(Self { outbox, place: Place::Schema { server, name } })
     }
 
-    async fn examine(mut self, case: impl AsyncFnOnce(&mut Self)) {
+    pub(super) async fn examine(mut self, case: impl AsyncFnOnce(&mut Self)) {
         case(&mut self).await;
         self.outbox.close().await.unwrap();
         if let Place::Schema { server, name } = &self.place {
@@ -127,14 +127,14 @@ impl Store {
     }
 
     /// The URL of this store's own schema, if it is a PostgreSQL.
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         match &self.place {
             Place::File(_) => unreachable!("a file has no URL"),
             Place::Schema { server, name } => url(server, name),
         }
     }
 
-    async fn record(&self, draft: Draft, lease: Option<Lease>, now: Timestamp) -> Entry {
+    pub(super) async fn record(&self, draft: Draft, lease: Option<Lease>, now: Timestamp) -> Entry {
         match self.outbox.insert(draft, lease, now).await.unwrap() {
             Inserted::New(entry) => entry,
             other => panic!("{other:?}"),
@@ -149,7 +149,13 @@ impl Store {
         self.outbox.claim(claim).await.unwrap()
     }
 
-    async fn settle(&self, reference: &Reference, token: i64, how: Settlement, now: Timestamp) {
+    pub(super) async fn settle(
+        &self,
+        reference: &Reference,
+        token: i64,
+        how: Settlement,
+        now: Timestamp,
+    ) {
         assert!(self.outbox.settle(reference, token, how, Vec::new(), now).await.unwrap());
     }
 

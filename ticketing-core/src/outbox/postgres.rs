@@ -21,6 +21,8 @@ use crate::ticket::Reference;
 mod epoch;
 mod erasure;
 mod leases;
+#[cfg(test)]
+mod load;
 mod notices;
 mod rows;
 mod server;

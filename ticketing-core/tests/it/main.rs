@@ -4,5 +4,6 @@
 mod certificate;
 mod check;
 mod delivery;
+mod fairness;
 mod idempotency;
 mod world;

@@ -1,8 +1,10 @@
 //! Taking rows to work on, and taking them from those who have died.
 
 use super::*;
+use crate::outbox::Filter;
 
 on_every_store! {
+    clients_take_turns_however_long_their_backlogs_are,
     a_claim_takes_due_rows_the_earliest_first,
     a_claim_takes_no_more_than_its_limit,
     a_claim_leaves_what_is_not_due_leased_or_settled,
@@ -181,7 +183,7 @@ async fn a_damaged_row_is_parked_and_hides_none_behind_it(store: &mut Store) {
         assert_eq!((parked.settled_at, &parked.work), (Some(at(5)), &None));
         assert!(parked.reason.unwrap().contains("damaged"));
     }
-    let all = store.outbox.list(crate::outbox::Filter { limit: 10, ..Default::default() }).await;
+    let all = store.outbox.list(Filter { limit: 10, ..Default::default() }).await;
     assert_eq!(all.unwrap().len(), 3);
 }
 
@@ -226,4 +228,39 @@ async fn nothing_is_due_when_nothing_is_open(store: &mut Store) {
         store.row_in(state).await;
     }
     assert_eq!(store.outbox.next_due().await.unwrap(), None);
+}
+
+async fn clients_take_turns_however_long_their_backlogs_are(store: &mut Store) {
+    // The large backlog is the older one.
+    for _ in 0..300 {
+        store.record(Draft { client: "large".into(), ..draft() }, None, at(0)).await;
+    }
+    for _ in 0..10 {
+        store.record(Draft { client: "small".into(), ..draft() }, None, at(1)).await;
+    }
+    store.record(Draft { client: String::new(), ..draft() }, None, at(2)).await;
+    let mut delivered = 0;
+    for token in 0.. {
+        let some = Claim { limit: 6, ..claim(10, lease(token, 500)) };
+        let taken = store.claim(some).await;
+        assert_eq!(taken.len(), 6, "no place stays empty");
+        delivered += taken.len();
+        let left = Filter { state: Some(State::Waiting), limit: 400, ..Filter::default() };
+        let left = store.outbox.list(left).await.unwrap();
+        if left.iter().all(|entry| entry.client == "large") {
+            break;
+        }
+    }
+    assert!(delivered <= 30, "the small backlog waited for {delivered} rows");
+    let one = Claim { limit: 1, ..claim(10, lease(0, 500)) };
+    let first = store.claim(one).await;
+    assert_eq!(first[0].client, "large");
+    // Of one client the earliest due come first.
+    let mut last = first[0].reference.clone();
+    for token in 0..9 {
+        let entry = store.claim(Claim { limit: 1, ..claim(10, lease(token, 500)) }).await.remove(0);
+        let after = Filter { after: Some(last), limit: 1, ..Filter::default() };
+        assert_eq!(store.outbox.list(after).await.unwrap()[0].reference, entry.reference);
+        last = entry.reference;
+    }
 }

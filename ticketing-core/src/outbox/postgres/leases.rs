@@ -13,7 +13,7 @@ use super::{
     statements::{Result, Values, execute, execute_both, query},
 };
 use crate::{
-    outbox::{Claim, Entry, NoticeDraft, Settlement, row},
+    outbox::{Claim, Entry, NoticeDraft, Settlement, row, turns::Turns},
     ticket::Reference,
 };
 
@@ -29,12 +29,12 @@ const EXPIRE: &str = "
 
 // Beside `due_at`, a row in doubt waits from its last send on: an operator's retry makes it due,
 // but cannot make GLPI finish sooner.
-const CLAIM: &str = "
+pub(super) const CLAIM: &str = "
     WITH due AS MATERIALIZED (
         SELECT id FROM outbox
         WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
             AND (parent IS NULL OR parent_ticket IS NOT NULL)
-            AND due_at <= $1
+            AND client = $6 AND due_at <= $1
             AND (state = 'waiting' OR COALESCE(last_send_at, accepted_at) <= $4)
         ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
     UPDATE outbox SET
@@ -46,6 +46,22 @@ const CLAIM: &str = "
         lease_token = $2, lease_until = $3
     FROM due WHERE outbox.id = due.id
     RETURNING outbox.*";
+
+// Hops from client to client, and reads one index entry of each.
+const CLIENTS: &str = "
+    WITH RECURSIVE hop (client) AS (
+        (SELECT client FROM outbox
+            WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+                AND (parent IS NULL OR parent_ticket IS NOT NULL)
+            ORDER BY client LIMIT 1)
+        UNION ALL
+        SELECT (SELECT client FROM outbox
+            WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+                AND (parent IS NULL OR parent_ticket IS NOT NULL)
+                AND outbox.client > hop.client
+            ORDER BY client LIMIT 1)
+        FROM hop WHERE hop.client IS NOT NULL)
+    SELECT client FROM hop WHERE client IS NOT NULL";
 
 const PARK_DAMAGED: &str = "
     UPDATE outbox SET state = 'parked', settled_at = $2, reason = $3,
@@ -125,8 +141,14 @@ pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Vec<Entry>> 
 
     let (token, until) = (claim.lease.token, claim.lease.until.as_millisecond());
     let sent_before = row::sent_before(claim.now, claim.doubt_wait);
-    let limit = i64::from(claim.limit);
-    let claimed = query(client, CLAIM, &[&now, &token, &until, &sent_before, &limit]).await?;
+    let mut claimed = Vec::new();
+    let mut turns = Turns::new(clients(client).await?, claim.limit, token);
+    while let Some((name, share)) = turns.next() {
+        let values: Values<'_> = &[&now, &token, &until, &sent_before, &i64::from(share), &name];
+        let rows = query(client, CLAIM, values).await?;
+        turns.had(u32::try_from(rows.len())?, share);
+        claimed.extend(rows);
+    }
 
     let mut entries = Vec::new();
     for row in &claimed {
@@ -142,6 +164,12 @@ pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Vec<Entry>> 
     // RETURNING promises no order.
     entries.sort_unstable_by_key(|(due_at, id, _)| (*due_at, *id));
     Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
+}
+
+/// Clients with rows that may be taken, due or not.
+async fn clients(client: &Client) -> Result<Vec<String>> {
+    let rows = query(client, CLIENTS, &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// Turns a leased row in doubt into SENDING; `false`: the lease is no longer ours.

@@ -16,11 +16,12 @@ use crate::outbox::{StoreError, row::unavailable};
 const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 
 /// A migration that has landed is never edited; add another.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/sqlite/0001_outbox.sql"),
     include_str!("../../../migrations/sqlite/0002_notice.sql"),
     include_str!("../../../migrations/sqlite/0003_erasure.sql"),
     include_str!("../../../migrations/sqlite/0004_epoch.sql"),
+    include_str!("../../../migrations/sqlite/0005_fairness.sql"),
 ];
 
 /// How long to wait for a lock that another program (a shell, a backup) holds on the file.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows::{entry, execute, execute_on_one};
 use crate::{
-    outbox::{Claim, Entry, Settlement, row},
+    outbox::{Claim, Entry, Settlement, row, turns::Turns},
     ticket::Reference,
 };
 
@@ -33,13 +33,28 @@ pub(super) const CLAIM: &str = "
         state = CASE state WHEN 'waiting' THEN 'sending' ELSE state END,
         lease_token = ?2, lease_until = ?3
     WHERE id IN (
-        SELECT id FROM outbox INDEXED BY outbox_due
+        SELECT id FROM outbox INDEXED BY outbox_due_by_client
         WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
             AND (parent IS NULL OR parent_ticket IS NOT NULL)
-            AND due_at <= ?1
+            AND client = ?6 AND due_at <= ?1
             AND (state = 'waiting' OR COALESCE(last_send_at, accepted_at) <= ?4)
         ORDER BY due_at, id LIMIT ?5)
     RETURNING *";
+
+// Hops from client to client, and reads one index entry of each.
+pub(super) const NEXT_CLIENT: &str = "
+    SELECT client FROM outbox INDEXED BY outbox_due_by_client
+    WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+        AND (parent IS NULL OR parent_ticket IS NOT NULL)
+        AND client > ?1
+    ORDER BY client LIMIT 1";
+
+pub(super) const NO_CLIENT: &str = "
+    SELECT client FROM outbox INDEXED BY outbox_due_by_client
+    WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+        AND (parent IS NULL OR parent_ticket IS NOT NULL)
+        AND client = ''
+    LIMIT 1";
 
 const PARK_DAMAGED: &str = "
     UPDATE outbox SET state = 'parked', settled_at = ?2, reason = ?3,
@@ -116,22 +131,28 @@ pub(crate) fn claim(connection: &Connection, claim: &Claim) -> Result<Vec<Entry>
 
     let mut entries = Vec::new();
     let mut damaged: Vec<i64> = Vec::new();
-    {
-        let mut statement = connection.prepare_cached(CLAIM)?;
+    let mut turns = Turns::new(clients(connection)?, claim.limit, claim.lease.token);
+    let mut statement = connection.prepare_cached(CLAIM)?;
+    while let Some((client, share)) = turns.next() {
         let mut taken = statement.query(params![
             now,
             claim.lease.token,
             claim.lease.until.as_millisecond(),
             row::sent_before(claim.now, claim.doubt_wait),
-            claim.limit,
+            share,
+            client,
         ])?;
+        let mut rows = 0;
         while let Some(row) = taken.next()? {
+            rows += 1;
             let id = row.get("id")?;
             match entry(row) {
                 Ok(entry) if entry.work.is_some() => entries.push((entry.due_at, id, entry)),
                 Ok(_) | Err(_) => damaged.push(id),
             }
         }
+        drop(taken);
+        turns.had(rows, share);
     }
     for id in damaged {
         tracing::error!(id, "a row of the outbox is damaged; parked");
@@ -140,6 +161,21 @@ pub(crate) fn claim(connection: &Connection, claim: &Claim) -> Result<Vec<Entry>
     // RETURNING promises no order.
     entries.sort_unstable_by_key(|(due_at, id, _)| (*due_at, *id));
     Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
+}
+
+/// Clients with rows that may be taken, due or not.
+fn clients(connection: &Connection) -> Result<Vec<String>> {
+    let mut no_client = connection.prepare_cached(NO_CLIENT)?;
+    let mut clients: Vec<String> =
+        no_client.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+    let mut statement = connection.prepare_cached(NEXT_CLIENT)?;
+    loop {
+        let last = clients.last().map_or("", String::as_str);
+        match statement.query_row([last], |row| row.get(0)).optional()? {
+            Some(client) => clients.push(client),
+            None => return Ok(clients),
+        }
+    }
 }
 
 /// Turns a leased row in doubt into SENDING; `false`: the lease is no longer ours.

@@ -28,6 +28,7 @@ const LARGE_LOG_BYTES: u64 = 64 << 20;
 /// Takes the write lock at once: a deferred transaction could fail half-way.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
 const SAVEPOINT: &str = "SAVEPOINT operation";
 const RELEASE: &str = "RELEASE operation";
 const UNDO: &str = "ROLLBACK TO operation";
@@ -244,9 +245,17 @@ impl Worker {
 }
 
 /// Runs every operation in a savepoint of its own, so that one poisonous row fails alone, and
-/// commits them together.
+/// commits them together. An operation that is alone needs none.
 fn transact(connection: &Connection, batch: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
     execute(connection, BEGIN, [])?;
+    if let [operation] = batch {
+        let end = match operation.run(connection) {
+            Verdict::Done => COMMIT,
+            Verdict::Undo => ROLLBACK,
+            Verdict::Abandon(error) => return Err(error),
+        };
+        return execute(connection, end, []).map(drop);
+    }
     for operation in batch {
         execute(connection, SAVEPOINT, [])?;
         match operation.run(connection) {

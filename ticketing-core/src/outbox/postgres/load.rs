@@ -1,0 +1,85 @@
+//! What PostgreSQL does under load while somebody holds an old snapshot, such as a dump under way:
+//! dead rows cannot be removed, and must not be read by every claim.
+
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tokio_postgres::NoTls;
+
+use super::leases::CLAIM;
+use crate::outbox::{
+    Claim, Settlement,
+    conformance::{Store, at, draft, lease},
+};
+
+#[tokio::test]
+async fn a_claim_reads_no_more_while_an_old_snapshot_is_held() {
+    let Some(store) = Store::in_a_schema().await else { return };
+    let (shell, connection) = tokio_postgres::connect(&store.url(), NoTls).await.unwrap();
+    let mut shells = JoinSet::new();
+    shells.spawn(connection);
+    shell
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT COUNT(*) FROM outbox")
+        .await
+        .unwrap();
+
+    let before = pages_read(&store).await;
+    // Calls as they come: none of them ever waits.
+    for number in 0..1_500 {
+        let entry = store.record(draft(), Some(lease(1, 60)), at(0)).await;
+        let delivered = Settlement::Delivered { glpi_id: number };
+        store.settle(&entry.reference, 1, delivered, at(1)).await;
+    }
+    let calls = pages_read(&store).await;
+    // A backlog, drained.
+    for _ in 0..300 {
+        store.record(draft(), None, at(0)).await;
+    }
+    let mut drained = 0;
+    while drained < 300 {
+        let doubt_wait = SignedDuration::from_secs(30);
+        let claim = Claim { now: at(5), lease: lease(2, 60), doubt_wait, limit: 6 };
+        for entry in store.outbox.claim(claim).await.unwrap() {
+            let delivered = Settlement::Delivered { glpi_id: 1 };
+            store.settle(&entry.reference, 2, delivered, at(6)).await;
+            drained += 1;
+        }
+    }
+    let backlog = pages_read(&store).await;
+    println!(
+        "pages read by a claim: {before}, after 1,500 calls {calls}, after a backlog of 300 {backlog}"
+    );
+    assert!(calls <= before + 4, "a call leaves nothing that a claim reads");
+    // Each row of the backlog is read once more by each claim until the snapshot ends.
+    assert!(backlog <= before + 2 * 300 + 20, "{backlog}");
+
+    shell.batch_execute("COMMIT").await.unwrap();
+    drop(shell);
+    shells.join_all().await;
+    store.examine(async |_| {}).await;
+}
+
+/// Pages that the search for due rows touches.
+async fn pages_read(store: &Store) -> u64 {
+    let (client, connection) = tokio_postgres::connect(&store.url(), NoTls).await.unwrap();
+    let mut shells = JoinSet::new();
+    shells.spawn(connection);
+    client.batch_execute("SET enable_seqscan = off").await.unwrap();
+    let (now, sent_before) = (at(5).as_millisecond(), at(-30).as_millisecond());
+    let (begin, end) = (CLAIM.find('(').unwrap() + 1, CLAIM.find(" FOR UPDATE").unwrap());
+    let due = CLAIM
+        .get(begin..end)
+        .unwrap()
+        .replace("$1", &now.to_string())
+        .replace("$4", &sent_before.to_string())
+        .replace("$5", "6")
+        .replace("$6", "'gateway'");
+    let explained =
+        client.query(&format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {due}"), &[]).await.unwrap();
+    let lines: Vec<String> = explained.iter().map(|row| row.get(0)).collect();
+    assert!(lines.iter().any(|line| line.contains("outbox_due_by_client")), "{lines:#?}");
+    drop(client);
+    shells.join_all().await;
+    let buffers = lines.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared "));
+    let numbers = buffers.unwrap_or_default().split(' ').filter_map(|part| part.split_once('='));
+    numbers.filter_map(|(_kind, count)| count.parse::<u64>().ok()).sum()
+}
