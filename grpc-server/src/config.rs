@@ -12,10 +12,13 @@ use secrecy::SecretString;
 use service_kit::{config::Source, settings};
 use spoken::Language;
 use ticketing_core::{
+    announce,
     courier::{Settings, decision::Policy},
     glpi,
     ticketing::Retention,
 };
+
+mod telling;
 
 /// The server's configuration; `docs/configuration.md` tells each name, default and meaning.
 #[derive(Debug, Clone)]
@@ -38,6 +41,10 @@ pub struct Config {
     pub glpi: glpi::Config,
     /// How it is delivered to.
     pub courier: Settings,
+    /// What people are told; its channels are those of `notices`.
+    pub telling: announce::Settings,
+    /// Where they are told.
+    pub notices: notices::Config,
     /// The longest a caller waits for GLPI.
     pub answer_within: Duration,
     /// For requests that name none.
@@ -117,6 +124,15 @@ impl Config {
             },
             ..Settings::default()
         };
+        let language = Language::choose(
+            source.text(&settings::AUTOMATGLPI_LANGUAGE).as_deref(),
+            &Language::default(),
+        );
+        let retention = Retention {
+            settled: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
+            parked: Some(signed(source.duration(&settings::AUTOMATGLPI_PARKED_RETENTION)))
+                .filter(|retention| !retention.is_zero()),
+        };
         Self {
             listen: source.addr(&settings::AUTOMATGLPI_GRPC_LISTEN),
             admin_listen: source.addr(&settings::AUTOMATGLPI_SERVER_ADMIN_LISTEN),
@@ -127,18 +143,13 @@ impl Config {
             open_health: source.choice(&settings::AUTOMATGLPI_GRPC_HEALTH, ["clients", "open"])
                 == 1,
             store: Store::from_source(source),
+            telling: telling::settings(source, retention),
+            notices: telling::channels(source, &glpi, &language),
             glpi,
             courier,
             answer_within: source.positive_duration(&settings::AUTOMATGLPI_ANSWER_WITHIN),
-            language: Language::choose(
-                source.text(&settings::AUTOMATGLPI_LANGUAGE).as_deref(),
-                &Language::default(),
-            ),
-            retention: Retention {
-                settled: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
-                parked: Some(signed(source.duration(&settings::AUTOMATGLPI_PARKED_RETENTION)))
-                    .filter(|retention| !retention.is_zero()),
-            },
+            language,
+            retention,
             shutdown_within: source.duration(&settings::AUTOMATGLPI_SHUTDOWN_WITHIN),
         }
     }

@@ -8,9 +8,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use access::Gate;
 use hyper::body::Incoming;
 use listener::{Door, Inside, OpenError, Protocols, Traffic};
+use notices::Channels;
 use secrecy::ExposeSecret as _;
 use service_kit::{Pulse, Shutdown, config::Source, reload::Change};
 use ticketing_core::{
+    announce,
     clock::SystemClock,
     glpi::{self, Glpi},
     outbox::{Outbox, StoreError, postgres::PostgresOutbox, sqlite::SqliteOutbox},
@@ -86,6 +88,9 @@ pub enum Error {
     /// The GLPI client cannot be set up.
     #[error("GLPI cannot be used as configured")]
     Glpi(#[source] glpi::ConfigError),
+    /// The channels of notices cannot be set up.
+    #[error("nobody can be told as configured (AUTOMATGLPI_NOTIFY and what goes with it)")]
+    Notices(#[source] notices::ConfigError),
     /// The contract's descriptors cannot be served.
     #[error("server reflection cannot be set up")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -112,7 +117,10 @@ impl Server {
             })?;
         let glpi = Glpi::new(config.glpi.clone()).map_err(Error::Glpi)?;
         let (outbox, hints) = open(&config.store).await.map_err(Error::Store)?;
-        let ticketing = Ticketing::new(outbox, glpi, Arc::new(SystemClock), config.courier);
+        let channels = Channels::new(&config.notices).map_err(Error::Notices)?;
+        let telling = announce::Settings { channels: Arc::new(channels), ..config.telling.clone() };
+        let clock = Arc::new(SystemClock);
+        let ticketing = Ticketing::new(outbox, glpi, clock, config.courier, telling);
         let (ready, health) = Health::unknown();
         let pulse = Pulse::default();
         Ok(Self { door, config, gate, ticketing, hints, pulse, ready, health })

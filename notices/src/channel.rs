@@ -110,7 +110,7 @@ pub struct Config {
     /// Language of the texts.
     pub language: Language,
     /// GLPI as people open it, for links to tickets.
-    pub glpi_url: Url,
+    pub glpi_url: String,
     /// Slack's incoming webhook.
     pub slack_url: Option<SecretString>,
     /// Teams' workflow webhook.
@@ -162,7 +162,7 @@ pub struct Channels(Vec<Channel>);
 pub struct Channel {
     way: Way,
     language: Language,
-    glpi_url: Url,
+    glpi_url: String,
 }
 
 #[derive(Debug)]
@@ -275,6 +275,11 @@ fn address(guard: &Guard, url: &SecretString) -> Result<Url, String> {
     })?;
     guard.check(&url).map_err(|refused: Refused| refused.to_string())?;
     Ok(url)
+}
+
+/// Whether notices may be posted to that address, as far as its text shows.
+pub fn may_be_posted_to(url: &SecretString, allow: &Allow) -> bool {
+    address(&Guard::new(allow.clone()), url).is_ok()
 }
 
 /// Mailboxes separated by commas, such as `Helpdesk <help@example.org>, b@example.org`.

@@ -15,7 +15,8 @@ pub mod guard;
 mod text;
 
 pub use channel::{
-    Channel, Channels, Config, ConfigError, Kind, Outcome, UnknownKind, mail, webhook,
+    Channel, Channels, Config, ConfigError, Kind, Outcome, UnknownKind, mail, may_be_posted_to,
+    webhook,
 };
 pub use event::{Event, Notice, Subject, UnknownSubject};
 pub use filter::{Filter, FilterError};

@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
 use crate::{
+    announce::news::News,
     clock::Clock,
     glpi::{Found, Glpi, ReadError, Written},
     outbox::{Claim, Entry, Lease, Outbox, Settlement, State, StoreError, Work, measured},
@@ -68,6 +69,7 @@ pub struct Courier {
     outbox: Arc<dyn Outbox>,
     glpi: Arc<Glpi>,
     clock: Arc<dyn Clock>,
+    news: Arc<News>,
     settings: Settings,
     breaker: Breaker,
     /// All requests to GLPI.
@@ -86,10 +88,11 @@ const SOON: Duration = Duration::from_millis(10);
 
 impl Courier {
     /// A courier between an outbox and a GLPI.
-    pub fn new(
+    pub(crate) fn new(
         outbox: Arc<dyn Outbox>,
         glpi: Arc<Glpi>,
         clock: Arc<dyn Clock>,
+        news: Arc<News>,
         settings: Settings,
     ) -> Self {
         let max = settings.max_in_flight.max(1);
@@ -98,6 +101,7 @@ impl Courier {
             outbox,
             glpi,
             clock,
+            news,
             settings,
             breaker: Breaker::new(settings.failures_to_open, settings.breaker_pause, backlog_size),
             places: Arc::new(Semaphore::new(max)),
@@ -110,6 +114,32 @@ impl Courier {
     /// GLPI is believed to work: a caller may wait for it.
     pub fn expects_glpi_to_answer(&self) -> bool {
         self.breaker.is_closed()
+    }
+
+    /// How long GLPI has been failing; `None` while it is believed to work.
+    pub(crate) fn down_for(&self) -> Option<Duration> {
+        self.breaker.open_for()
+    }
+
+    /// GLPI answered sensibly at most that long ago.
+    pub(crate) fn heard_within(&self, time: Duration) -> bool {
+        self.breaker.heard_within(time)
+    }
+
+    /// Asks GLPI whether it is there, on one of the places for requests. An answer is good news for
+    /// callers too; a failure is left to them to find out.
+    pub(crate) async fn ask_glpi(&self) -> bool {
+        let Ok(_place) = self.places.acquire().await else { return false };
+        match self.glpi.greet().await {
+            Ok(()) => {
+                self.breaker.succeeded();
+                true
+            }
+            Err(ReadError(reason)) => {
+                tracing::warn!(reason, "GLPI does not answer when asked whether it is there");
+                false
+            }
+        }
     }
 
     /// A lease from now on.
@@ -285,13 +315,19 @@ impl Courier {
     async fn settle(&self, entry: Entry, settlement: Settlement) -> Entry {
         let Some(lease) = entry.lease else { return entry };
         let (outbox, now) = (&self.outbox, self.clock.now());
-        let notices = Vec::new();
+        let notices = self.news.of_settlement(&entry, &settlement, now);
+        let is_told = !notices.is_empty();
         let settling =
             outbox.settle(&entry.reference, lease.token, settlement.clone(), notices, now);
         let settled = measured(Operation::Settle, settling).await;
         count(&entry, &settlement, &settled, now);
         match settled {
-            Ok(true) => after(entry, settlement, now),
+            Ok(true) => {
+                if is_told {
+                    self.news.recorded();
+                }
+                after(entry, settlement, now)
+            }
             Ok(false) => {
                 tracing::warn!(reference = %entry.reference, "another courier took the row over");
                 entry

@@ -186,6 +186,14 @@ impl Glpi {
         }
     }
 
+    /// Whether GLPI answers a session of ours, by its smallest question.
+    pub async fn greet(&self) -> Result<(), ReadError> {
+        match self.read("getMyProfiles", &[]).await? {
+            Answer::Json { status: 200, .. } => Ok(()),
+            other => Err(ReadError(other.describe())),
+        }
+    }
+
     /// Ends the session at GLPI, if there is one, within a second.
     pub async fn close(&self) {
         let Some(token) = self.sessions.take() else { return };

@@ -7,9 +7,11 @@
 //!    What may or may not have arrived is looked up before it is sent again.
 //! 3. The caller waits for that for a few seconds, then hears either the ticket's number or that
 //!    the request is recorded, while the work goes on.
+//! 4. People who asked for it are told ([`announce`]), on loops and places of their own.
 //!
 //! This crate serves nothing and reads no environment.
 
+pub mod announce;
 mod backlog;
 pub mod clock;
 pub mod courier;

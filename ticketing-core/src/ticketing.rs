@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
 use crate::{
+    announce::{self, announcer::Announcer, news::News, watcher::Watcher},
     backlog::Backlog,
     clock::Clock,
     courier::{self, Courier, Settings},
@@ -32,6 +33,8 @@ pub struct Ticketing {
     courier: Arc<Courier>,
     glpi: Arc<Glpi>,
     clock: Arc<dyn Clock>,
+    news: Arc<News>,
+    telling: Arc<announce::Settings>,
     tasks: TaskTracker,
     backlog: Arc<Backlog>,
     stopping: CancellationToken,
@@ -129,21 +132,31 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 const MOST_ON_THE_LINE: usize = 512;
 
 impl Ticketing {
-    /// Puts an outbox and a GLPI together. [`Self::start`] begins to deliver.
+    /// Puts an outbox and a GLPI together. [`Self::start`] begins to deliver, and to tell people
+    /// what they asked for.
     pub fn new(
         outbox: Arc<dyn Outbox>,
         glpi: Glpi,
         clock: Arc<dyn Clock>,
         settings: Settings,
+        telling: announce::Settings,
     ) -> Self {
         let glpi = Arc::new(glpi);
-        let courier =
-            Courier::new(Arc::clone(&outbox), Arc::clone(&glpi), Arc::clone(&clock), settings);
+        let news = Arc::new(News::new(&telling));
+        let courier = Courier::new(
+            Arc::clone(&outbox),
+            Arc::clone(&glpi),
+            Arc::clone(&clock),
+            Arc::clone(&news),
+            settings,
+        );
         Self {
             outbox,
             courier: Arc::new(courier),
             glpi,
             clock,
+            news,
+            telling: Arc::new(telling),
             tasks: TaskTracker::new(),
             backlog: Arc::new(Backlog::new(settings.max_backlog)),
             stopping: CancellationToken::new(),
@@ -157,9 +170,32 @@ impl Ticketing {
         self.outbox.expire_leases(self.clock.now()).await?;
         let courier = Arc::clone(&self.courier);
         self.tasks.spawn(courier.run(self.tasks.clone(), self.stopping.clone()));
+        self.start_telling();
         self.tasks.spawn(self.clone().erase_old_rows(retention));
         self.tasks.spawn(self.clone().keep_the_store_up());
         Ok(())
+    }
+
+    /// Begins to send notices and, where they are wanted, to watch.
+    fn start_telling(&self) {
+        let announcer = Announcer {
+            outbox: Arc::clone(&self.outbox),
+            clock: Arc::clone(&self.clock),
+            channels: Arc::clone(&self.telling.channels),
+            news: Arc::clone(&self.news),
+        };
+        self.tasks.spawn(Arc::new(announcer).run(self.tasks.clone(), self.stopping.clone()));
+        if self.telling.channels.is_empty() {
+            return;
+        }
+        let watcher = Watcher::new(
+            Arc::clone(&self.outbox),
+            Arc::clone(&self.courier),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.news),
+            &self.telling,
+        );
+        self.tasks.spawn(watcher.run(self.stopping.clone()));
     }
 
     /// Records a ticket, then waits for GLPI as long as the caller does.

@@ -12,7 +12,7 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) fn config() -> Config {
     Config {
         language: "fr".parse().unwrap(),
-        glpi_url: "https://glpi.example.org".parse().unwrap(),
+        glpi_url: "https://glpi.example.org".into(),
         slack_url: None,
         teams_url: None,
         mail: None,

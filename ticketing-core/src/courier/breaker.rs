@@ -27,6 +27,10 @@ struct State {
     failures: u32,
     /// Set while open.
     open_until: Option<Instant>,
+    /// Set while open, too: when it opened first.
+    opened: Option<Instant>,
+    /// When GLPI last answered sensibly.
+    heard: Option<Instant>,
     /// A probe is under way.
     probing: bool,
     /// How many requests of the backlog may be in flight.
@@ -39,6 +43,8 @@ impl Breaker {
         let state = State {
             failures: 0,
             open_until: None,
+            opened: None,
+            heard: None,
             probing: false,
             backlog_allowance: most_in_flight,
         };
@@ -48,6 +54,16 @@ impl Breaker {
     /// GLPI is believed to work: a caller on the line may wait for it.
     pub fn is_closed(&self) -> bool {
         self.lock().open_until.is_none()
+    }
+
+    /// How long it has been open without a break; `None` while closed.
+    pub fn open_for(&self) -> Option<Duration> {
+        self.lock().opened.map(|opened| opened.elapsed())
+    }
+
+    /// GLPI answered sensibly at most that long ago.
+    pub fn heard_within(&self, time: Duration) -> bool {
+        self.lock().heard.is_some_and(|heard| heard.elapsed() <= time)
     }
 
     /// How many requests of the backlog may be in flight now. While open that is none, and one once
@@ -76,6 +92,8 @@ impl Breaker {
     pub fn succeeded(&self) {
         let mut state = self.lock();
         state.failures = 0;
+        state.opened = None;
+        state.heard = Some(Instant::now());
         if state.open_until.take().is_some() {
             state.probing = false;
             state.backlog_allowance = 1;
@@ -99,6 +117,7 @@ impl Breaker {
                 );
             }
             state.probing = false;
+            state.opened.get_or_insert_with(Instant::now);
             state.open_until = Some(Instant::now() + self.pause);
         }
     }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
 use ticketing_core::{
+    announce,
     clock::SystemClock,
     courier::{Settings, decision::Policy},
     glpi::{self, Glpi},
@@ -101,8 +102,13 @@ impl World {
 
 async fn service(sandbox: &Sandbox, outbox: PathBuf) -> Ticketing {
     let outbox = Arc::new(SqliteOutbox::open(&outbox).await.unwrap());
-    let ticketing =
-        Ticketing::new(outbox, client(sandbox.url()), Arc::new(SystemClock), settings());
+    let ticketing = Ticketing::new(
+        outbox,
+        client(sandbox.url()),
+        Arc::new(SystemClock),
+        settings(),
+        announce::Settings::default(),
+    );
     let retention = Retention { settled: SignedDuration::from_hours(24), parked: None };
     ticketing.start(retention).await.unwrap();
     ticketing
