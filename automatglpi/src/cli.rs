@@ -62,6 +62,9 @@ pub(crate) enum Command {
     ///
     /// Changes nothing at GLPI. The exit code is 1 if tickets cannot be made.
     Check(Format),
+    /// Try the channels that people are told by
+    #[command(subcommand)]
+    Notify(Notify),
     /// Show every setting as it takes effect and where it comes from, secrets masked
     ///
     /// Without any of GLPI's settings it is taken for the configuration of `automatglpi gateway`.
@@ -159,6 +162,23 @@ pub(crate) struct Call {
     /// Send a sample, as without --file
     #[arg(long)]
     pub(crate) sample: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Notify {
+    /// Send a test message to every configured channel, and say for each what became of it
+    ///
+    /// What is sent is real. The exit code is 1 if one of them could not be told.
+    Test(NotifyTest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NotifyTest {
+    /// Only this channel: slack, teams, mail or webhook
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) channel: Option<notices::Kind>,
+    #[command(flatten)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

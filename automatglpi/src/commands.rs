@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod gateway;
 pub(crate) mod health;
+pub(crate) mod notify;
 pub(crate) mod outbox;
 pub(crate) mod reference;
 pub(crate) mod sandbox;

@@ -53,6 +53,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sandbox(options) => commands::sandbox::run(options).await,
         Command::Call(options) => commands::call::run(config, options).await,
         Command::Check(options) => commands::check::run(config, options).await,
+        Command::Notify(order) => commands::notify::run(config, order).await,
         Command::Config(options) => commands::config::run(config, options),
         Command::Health(options) => commands::health::run(config, options).await,
         Command::Token(order) => commands::token::run(order),

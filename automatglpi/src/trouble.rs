@@ -30,6 +30,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         cause.is::<ConfigError>()
             || cause.is::<telemetry::Error>()
             || cause.is::<ticketing_core::glpi::ConfigError>()
+            || cause.is::<notices::ConfigError>()
             || cause.downcast_ref().is_some_and(server_is_misconfigured)
             || cause.downcast_ref().is_some_and(gateway_is_misconfigured)
     });
@@ -39,7 +40,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
 fn server_is_misconfigured(error: &grpc_server::Error) -> bool {
     use grpc_server::Error;
     match error {
-        Error::Unguarded(_) | Error::Tls(_) | Error::Glpi(_) => true,
+        Error::Unguarded(_) | Error::Tls(_) | Error::Glpi(_) | Error::Notices(_) => true,
         Error::Listen(..) | Error::ListenAdmin(..) | Error::Store(_) | Error::Reflection(_) => {
             false
         }

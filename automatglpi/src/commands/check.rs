@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use clap::builder::styling::{AnsiColor, Style};
+use notices::{Channel, Channels};
 use serde::Serialize;
 use service_kit::config::Source;
 use ticketing_core::glpi::{
@@ -14,10 +15,12 @@ use crate::{cli::Format, output};
 
 pub(crate) async fn run(config: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
     let source = Source::from_process(config)?;
-    let config = grpc_server::Config::from_source(&source).glpi;
+    let config = grpc_server::Config::from_source(&source);
     source.finish()?;
 
-    let findings = Glpi::new(config)?.check().await;
+    let channels = Channels::new(&config.notices)?;
+    let mut findings = Glpi::new(config.glpi)?.check().await;
+    findings.extend(told_by(&channels));
     for finding in &findings {
         if format.json {
             output::json(&Line::from(finding))?;
@@ -27,6 +30,14 @@ pub(crate) async fn run(config: Option<&Path>, format: Format) -> anyhow::Result
     }
     let is_bad = |finding: &Finding| matches!(finding.verdict, Verdict::Bad(_));
     Ok(if findings.iter().any(is_bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Where people are told; nothing is sent.
+fn told_by(channels: &Channels) -> Option<Finding> {
+    let told = |channel: &Channel| format!("{} ({})", channel.kind(), channel.host());
+    let told = channels.iter().map(told).collect::<Vec<_>>().join(", ");
+    let verdict = Verdict::Good(format!("{told}; `automatglpi notify test` tries them"));
+    (!channels.is_empty()).then_some(Finding { step: "people are told by", verdict })
 }
 
 /// A finding as JSON.

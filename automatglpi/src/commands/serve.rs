@@ -20,7 +20,7 @@ pub(crate) async fn run(
     let source = with_state_directory(Source::from_process(config_file)?, &options);
     let config = Config::read(&source)?;
     let shutdown = signals::listen()?;
-    let pair = signals::before_the_first(&shutdown, Pair::bind(config)).await?;
+    let pair = signals::before_the_first(&shutdown, Box::pin(Pair::bind(config))).await?;
     let Addresses { http, grpc, admin } = pair.addresses()?;
     signals::reload(pair.reload()?, config_file, &shutdown)?;
     output::ready(&source, &[("http", http), ("grpc", grpc), ("admin", admin)]);

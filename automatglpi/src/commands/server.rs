@@ -27,7 +27,7 @@ pub(crate) async fn run(
 
     let shutdown = signals::listen()?;
     let listening = async { Ok(Alone::bind(config).await?) };
-    let alone = signals::before_the_first(&shutdown, listening).await?;
+    let alone = signals::before_the_first(&shutdown, Box::pin(listening)).await?;
     let (grpc, admin) = (alone.server().local_addr()?, alone.admin_addr()?);
     let reload = Reload::new()
         .with(telemetry::reloading)

@@ -24,6 +24,7 @@ async fn the_help_reads_well() {
     let mut pages: Vec<Vec<&str>> = vec![vec![]];
     pages.extend(commands.map(|command| vec![command]));
     pages.extend(outbox.map(|order| vec!["outbox", order]));
+    pages.push(vec!["notify", "test"]);
     for mut page in pages {
         let name = format!("help{}{}", if page.is_empty() { "" } else { "_" }, page.join("_"));
         page.push("--help");

@@ -16,6 +16,7 @@ mod documentation;
 mod frozen;
 mod help;
 mod leaks;
+mod notify;
 mod observing;
 mod outbox;
 mod process;
