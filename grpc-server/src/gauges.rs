@@ -32,11 +32,14 @@ pub(crate) async fn keep_reading(ticketing: Ticketing, shutdown: Shutdown) {
 
 /// What cannot be counted keeps its last value; that the store fails is told elsewhere.
 async fn read(ticketing: &Ticketing) {
-    let Ok(stats) = ticketing.stats().await else { return };
-    for (state, count) in State::ALL.iter().zip(stats.rows) {
-        meters::outbox::rows(state.as_str(), count);
+    let Ok(left) = ticketing.left_to_do().await else { return };
+    for (state, count) in State::ALL.iter().zip(left.rows) {
+        if !matches!(state, State::Delivered | State::Discarded) {
+            meters::outbox::rows(state.as_str(), count);
+        }
     }
-    meters::outbox::oldest_open(stats.oldest_open.map_or(Duration::ZERO, age));
+    meters::outbox::oldest_open(left.oldest_open.map_or(Duration::ZERO, age));
+    meters::outbox::oldest_parked(left.oldest_parked.map_or(Duration::ZERO, age));
 }
 
 fn age(since: Timestamp) -> Duration {

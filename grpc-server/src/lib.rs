@@ -166,6 +166,8 @@ impl Server {
     /// GLPI's session and closes the outbox.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let Self { door, config, gate, ticketing, hints, pulse, ready, health: _ } = self;
+        let parked = config.retention.parked.and_then(|retention| retention.try_into().ok());
+        meters::outbox::parked_retention(parked.unwrap_or_default());
         ticketing.start(config.retention).await.map_err(Error::Store)?;
         if let Some(hints) = hints {
             shutdown.spawn(follow(hints, ticketing.clone(), shutdown.clone()));

@@ -8,7 +8,7 @@ use crate::metric::{Metric, OVERNIGHT};
 pub const ROWS: Metric = Metric::gauge(
     "automatglpi_outbox_rows",
     &["state"],
-    "Rows of the outbox by state, as counted every few seconds. Replicas on one database all show the same.",
+    "Rows of the outbox that wait, are being sent, in doubt or parked, as counted every few seconds. Replicas on one database all show the same.",
 );
 
 /// Age of the oldest open row.

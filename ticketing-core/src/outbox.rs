@@ -287,6 +287,8 @@ pub struct Stats {
     pub rows: [u64; 6],
     /// When the oldest row that is waiting, being sent or in doubt was recorded.
     pub oldest_open: Option<Timestamp>,
+    /// When the row that has been parked longest was parked.
+    pub oldest_parked: Option<Timestamp>,
 }
 
 /// Why a store could not do what it was asked. Nothing may be believed about the row then: neither
@@ -372,6 +374,10 @@ pub trait Outbox: Debug + Send + Sync + 'static {
 
     /// How the outbox stands.
     async fn stats(&self) -> Result<Stats, StoreError>;
+
+    /// As [`Self::stats`], without counting rows that are DELIVERED or DISCARDED: it costs as much
+    /// as is left to do, however much has been done.
+    async fn left_to_do(&self) -> Result<Stats, StoreError>;
 
     /// Makes a row PARKED, WAITING or IN DOUBT due now. A parked row becomes WAITING, or IN DOUBT
     /// if it was ever doubtful. `false`: no such row in one of these states, or it is leased.

@@ -322,7 +322,7 @@ impl<'store> World<'store> {
     }
 
     fn open_rows(&self) -> u64 {
-        let stats = rows::stats(self.connection).unwrap();
+        let stats = rows::stats(self.connection, rows::COUNT_BY_STATE).unwrap();
         let settled = [State::Delivered, State::Discarded];
         let open = State::ALL.iter().zip(stats.rows).filter(|(state, _)| !settled.contains(state));
         open.map(|(_, count)| count).sum()

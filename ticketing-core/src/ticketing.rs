@@ -265,6 +265,14 @@ impl Ticketing {
         Ok(stats)
     }
 
+    /// As [`Self::stats`], without counting what is done: cheap enough to be asked often.
+    pub async fn left_to_do(&self) -> Result<Stats, Error> {
+        let left = measured(Operation::Read, self.outbox.left_to_do()).await;
+        let left = left.map_err(Error::Store)?;
+        self.backlog.counted(&left);
+        Ok(left)
+    }
+
     /// Sends a parked or waiting row now.
     pub async fn retry(&self, reference: &Reference) -> Result<bool, Error> {
         let retrying = self.outbox.retry(reference, self.clock.now());

@@ -180,6 +180,7 @@ async fn known_calls_give_known_numbers() {
         ("automatglpi_glpi_doubled_total", 0.0),
         ("automatglpi_breaker_open", 0.0),
         ("automatglpi_recording", 1.0),
+        ("automatglpi_parked_retention_seconds", 180.0 * 86_400.0),
     ] {
         assert_eq!(value(&page, series), Some(expected), "{series}\n{page}");
     }

@@ -167,7 +167,13 @@ impl Outbox for PostgresOutbox {
 
     async fn stats(&self) -> Result<Stats, StoreError> {
         let pool = self.pool.clone();
-        self.apart(async move { rows::stats(&pool.get().await?).await }).await
+        let counting = async move { rows::stats(&pool.get().await?, rows::COUNT_BY_STATE).await };
+        self.apart(counting).await
+    }
+
+    async fn left_to_do(&self) -> Result<Stats, StoreError> {
+        let pool = self.pool.clone();
+        self.apart(async move { rows::stats(&pool.get().await?, rows::COUNT_LEFT).await }).await
     }
 
     async fn retry(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError> {

@@ -144,7 +144,11 @@ impl Outbox for SqliteOutbox {
     }
 
     async fn stats(&self) -> Result<Stats, StoreError> {
-        self.reader.read(rows::stats).await
+        self.reader.read(|connection| rows::stats(connection, rows::COUNT_BY_STATE)).await
+    }
+
+    async fn left_to_do(&self) -> Result<Stats, StoreError> {
+        self.reader.read(|connection| rows::stats(connection, rows::COUNT_LEFT)).await
     }
 
     async fn retry(&self, reference: &Reference, now: Timestamp) -> Result<bool, StoreError> {

@@ -192,8 +192,14 @@ async fn statistics_count_every_state(store: &mut Store) {
             store.row_in(state).await;
         }
     }
-    let stats = Stats { rows: [0, 1, 2, 3, 4, 5], oldest_open: Some(at(0)) };
-    assert_eq!(store.outbox.stats().await.unwrap(), stats);
+    let stats = store.outbox.stats().await.unwrap();
+    assert_eq!((stats.rows, stats.oldest_open), ([0, 1, 2, 3, 4, 5], Some(at(0))));
+    let parked = Filter { state: Some(State::Parked), limit: 10, ..Filter::default() };
+    let parked = store.outbox.list(parked).await.unwrap();
+    assert_eq!(stats.oldest_parked, parked.iter().filter_map(|entry| entry.settled_at).min());
+
+    let left = store.outbox.left_to_do().await.unwrap();
+    assert_eq!(left, Stats { rows: [0, 1, 2, 0, 4, 0], ..stats });
 }
 
 async fn a_ticket_is_found_by_its_number(store: &mut Store) {

@@ -48,7 +48,13 @@ const LIST: &str = "
 const LIST_IN_STATE: &str = "
     SELECT * FROM outbox WHERE state = $4 AND id > $1 AND accepted_at < $2 ORDER BY id LIMIT $3";
 
-const COUNT_BY_STATE: &str = "SELECT state, COUNT(*) FROM outbox GROUP BY state";
+pub(super) const COUNT_BY_STATE: &str = "SELECT state, COUNT(*) FROM outbox GROUP BY state";
+
+pub(super) const COUNT_LEFT: &str = "
+    SELECT state, COUNT(*) FROM outbox
+    WHERE state IN ('waiting', 'sending', 'in_doubt', 'parked') GROUP BY state";
+
+const OLDEST_PARKED: &str = "SELECT MIN(settled_at) FROM outbox WHERE state = 'parked'";
 
 const OLDEST_OPEN: &str = "
     SELECT accepted_at FROM outbox WHERE id = LEAST(
@@ -203,10 +209,10 @@ async fn id_of(client: &Client, reference: &Reference) -> Result<Option<i64>> {
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// How the outbox stands.
-pub(super) async fn stats(client: &Client) -> Result<Stats> {
+/// How the outbox stands, by one of the statements that count.
+pub(super) async fn stats(client: &Client, count: &str) -> Result<Stats> {
     let mut stats = Stats::default();
-    for row in query(client, COUNT_BY_STATE, &[]).await? {
+    for row in query(client, count, &[]).await? {
         let (name, count): (&str, i64) = (row.try_get(0)?, row.try_get(1)?);
         if let Some(place) = State::ALL.iter().position(|state| state.as_str() == name) {
             stats.rows[place] = u64::try_from(count)?;
@@ -214,6 +220,9 @@ pub(super) async fn stats(client: &Client) -> Result<Stats> {
     }
     if let Some(row) = query_opt(client, OLDEST_OPEN, &[]).await? {
         stats.oldest_open = Some(row::moment(row.try_get(0)?));
+    }
+    if let Some(row) = query_opt(client, OLDEST_PARKED, &[]).await? {
+        stats.oldest_parked = row.try_get::<_, Option<i64>>(0)?.map(row::moment);
     }
     Ok(stats)
 }

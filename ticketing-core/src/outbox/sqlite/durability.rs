@@ -511,6 +511,7 @@ fn the_hot_statements_read_nothing_but_their_index() {
         (rows::FIND_DELIVERED, "outbox_ticket"),
         (rows::LIST_IN_STATE, "outbox_state"),
         (rows::OLDEST_OPEN, "outbox_state"),
+        (rows::COUNT_LEFT, "outbox_state"),
         (erasure::ERASE_SETTLED, "outbox_erasable"),
         (erasure::ERASE_FOLLOWUPS, "outbox_parent"),
         (erasure::ERASE_WAITING_NOTICES, "notice_due"),

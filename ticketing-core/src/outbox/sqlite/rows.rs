@@ -43,7 +43,13 @@ const LIST: &str = "
 pub(super) const LIST_IN_STATE: &str = "
     SELECT * FROM outbox WHERE state = ?4 AND id > ?1 AND accepted_at < ?2 ORDER BY id LIMIT ?3";
 
-const COUNT_BY_STATE: &str = "SELECT state, COUNT(*) FROM outbox GROUP BY state";
+pub(crate) const COUNT_BY_STATE: &str = "SELECT state, COUNT(*) FROM outbox GROUP BY state";
+
+pub(super) const COUNT_LEFT: &str = "
+    SELECT state, COUNT(*) FROM outbox
+    WHERE state IN ('waiting', 'sending', 'in_doubt', 'parked') GROUP BY state";
+
+const OLDEST_PARKED: &str = "SELECT MIN(settled_at) FROM outbox WHERE state = 'parked'";
 
 pub(super) const OLDEST_OPEN: &str = "
     SELECT accepted_at FROM outbox WHERE id = (
@@ -163,10 +169,10 @@ pub(crate) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Entry
     }
 }
 
-/// How the outbox stands.
-pub(crate) fn stats(connection: &Connection) -> Result<Stats> {
+/// How the outbox stands, by one of the statements that count.
+pub(crate) fn stats(connection: &Connection, count: &str) -> Result<Stats> {
     let mut stats = Stats::default();
-    let mut statement = connection.prepare_cached(COUNT_BY_STATE)?;
+    let mut statement = connection.prepare_cached(count)?;
     let mut counts = statement.query([])?;
     while let Some(row) = counts.next()? {
         let (name, count): (String, i64) = (row.get(0)?, row.get(1)?);
@@ -177,6 +183,9 @@ pub(crate) fn stats(connection: &Connection) -> Result<Stats> {
     let oldest: Option<i64> =
         connection.prepare_cached(OLDEST_OPEN)?.query_row([], |row| row.get(0)).optional()?;
     stats.oldest_open = oldest.map(row::moment);
+    let parked: Option<i64> =
+        connection.prepare_cached(OLDEST_PARKED)?.query_row([], |row| row.get(0))?;
+    stats.oldest_parked = parked.map(row::moment);
     Ok(stats)
 }
 

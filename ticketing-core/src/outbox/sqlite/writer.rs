@@ -209,6 +209,7 @@ impl Worker {
         self.turn_epoch();
         let emptied = self.connection().and_then(file::try_write_out);
         let wal_bytes = self.file.log_bytes();
+        meters::store::log_bytes(wal_bytes);
         if emptied.is_err() && wal_bytes > LARGE_LOG_BYTES {
             tracing::warn!(
                 wal_bytes,
