@@ -3,6 +3,7 @@
 //! - `file` opens it so that a commit is on disk, and keeps other processes out.
 //! - `epoch` notices when it was put back from a copy, which `backup` makes; `place` keeps it off
 //!   network disks.
+//! - `reserve` is room on the disk for when there is none.
 //! - `writer` is the one thread that writes, many operations to a transaction.
 //! - `reader` reads beside it.
 //! - `rows`, `leases`, `erasure` and `notices` are the operations, mostly one SQL statement each.
@@ -32,6 +33,7 @@ pub(crate) mod leases;
 mod notices;
 mod place;
 mod reader;
+mod reserve;
 pub(crate) mod rows;
 mod writer;
 
@@ -42,17 +44,20 @@ use file::OutboxFile;
 #[cfg(test)]
 pub(crate) use file::migrate;
 use reader::Reader;
+use reserve::Reserve;
 use writer::Writer;
 
 /// An outbox in a file.
 ///
 /// When the disk is full or fails, operations end in [`StoreError::Unavailable`] and the next ones
-/// try anew: once there is room again, so is the outbox.
+/// try anew: once there is room again, so is the outbox. A reserve of some megabytes is kept on the
+/// disk and given up when it is full, for recording how requests end; none is recorded meanwhile.
 #[derive(Debug)]
 pub struct SqliteOutbox {
     // Declared, hence dropped, before the writer, which closes the file for good.
     reader: Reader,
     writer: Writer,
+    reserve: Arc<Reserve>,
 }
 
 impl SqliteOutbox {
@@ -73,7 +78,8 @@ impl SqliteOutbox {
             let (file, connection) = OutboxFile::open(&path, now)?;
             let file = Arc::new(file);
             let reader = Reader::new(Arc::clone(&file));
-            Ok(Self { reader, writer: Writer::start(file, connection)? })
+            let reserve = Arc::clone(&file.reserve);
+            Ok(Self { reader, writer: Writer::start(file, connection)?, reserve })
         });
         opening.await.map_err(unavailable)?
     }
@@ -87,6 +93,9 @@ impl Outbox for SqliteOutbox {
         lease: Option<Lease>,
         now: Timestamp,
     ) -> Result<Inserted, StoreError> {
+        if self.reserve.is_spent() && !self.writer.renew_reserve().await? {
+            return Err(unavailable("the disk is full"));
+        }
         self.writer.run(move |connection| rows::insert(connection, draft, lease, now)).await
     }
 

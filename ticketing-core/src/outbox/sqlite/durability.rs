@@ -308,7 +308,7 @@ async fn a_full_disk_fails_calls_and_recovers_without_a_restart() {
         return;
     };
     let ballast = disk.directory.path().join("ballast");
-    std::fs::write(&ballast, vec![0; 9_000_000]).unwrap();
+    std::fs::write(&ballast, vec![0; 19_000_000]).unwrap();
     let outbox = disk.open().await;
 
     let mut acknowledged = Vec::new();
@@ -329,12 +329,17 @@ async fn a_full_disk_fails_calls_and_recovers_without_a_restart() {
         assert_eq!(outbox.find(&entry.reference).await.unwrap().as_ref(), Some(entry));
     }
 
-    std::fs::remove_file(ballast).unwrap();
-    acknowledged.push(record(&outbox, large_draft()).await.unwrap());
+    // What was acknowledged can still be settled, while callers go on trying.
     for (number, entry) in acknowledged.iter().enumerate() {
         let delivered = Settlement::Delivered { glpi_id: u32::try_from(number + 1).unwrap() };
         assert!(outbox.settle(&entry.reference, 1, delivered, Vec::new(), at(1)).await.unwrap());
+        record(&outbox, draft()).await.unwrap_err();
     }
+
+    std::fs::remove_file(ballast).unwrap();
+    // Found out at the latest after a minute.
+    while record(&outbox, draft()).await.is_err() {}
+    acknowledged.push(record(&outbox, large_draft()).await.unwrap());
     outbox.close().await.unwrap();
 
     let outbox = disk.open().await;
@@ -348,13 +353,13 @@ async fn a_full_disk_fails_calls_and_recovers_without_a_restart() {
     outbox.close().await.unwrap();
 }
 
-/// A disk of 12 MB, while it lives.
+/// A disk of 32 MB, while it lives.
 struct Mounted(PathBuf);
 
 impl Mounted {
     fn small(at: &Path) -> Option<Self> {
         let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
             .arg(at)
             .output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))

@@ -3,13 +3,14 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{epoch::Epoch, place};
+use super::{epoch::Epoch, place, reserve::Reserve};
 use crate::outbox::{StoreError, row::unavailable};
 
 /// SQLite below this can lose committed rows when one connection writes while another checkpoints.
@@ -41,6 +42,7 @@ const SETTINGS: &str = "
 pub(super) struct OutboxFile {
     path: PathBuf,
     epoch: Epoch,
+    pub(super) reserve: Arc<Reserve>,
     /// Locked as long as it is open. The file itself stays: deleting it would let two processes
     /// lock two files of one name.
     _lock: File,
@@ -56,7 +58,12 @@ impl OutboxFile {
         let path = std::path::absolute(path).map_err(unavailable)?;
         let path = path.canonicalize().unwrap_or(path);
         place::refuse_network(&path)?;
-        let file = Self { _lock: lock(&path)?, epoch: Epoch::beside(&path), path };
+        let file = Self {
+            _lock: lock(&path)?,
+            epoch: Epoch::beside(&path),
+            reserve: Arc::new(Reserve::beside(&path)),
+            path,
+        };
         create_private(&file.path)?;
         let connection = file
             .connect()
@@ -75,6 +82,7 @@ impl OutboxFile {
         if let Err(error) = write_out(&connection) {
             tracing::warn!(%error, "another program reads the outbox; its log is kept for now");
         }
+        file.reserve.make();
         Ok((file, connection))
     }
 
@@ -297,7 +305,7 @@ mod tests {
             assert_eq!(mode & 0o077, 0);
             seen += 1;
         }
-        assert_eq!(seen, 5, "the file, its log, its index, its epoch and its lock");
+        assert_eq!(seen, 6, "the file, its log, its index, its epoch, its reserve and its lock");
     }
 
     #[test]

@@ -4,10 +4,14 @@
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     file::{self, OutboxFile},
@@ -20,6 +24,9 @@ const QUEUE: usize = 1024;
 
 /// Operations in one transaction: bounds how long the first of them waits for its answer.
 const LARGEST_BATCH: usize = 256;
+
+/// Between two attempts to find room on a full disk.
+const RENEW_AFTER: Duration = Duration::from_secs(1);
 
 /// A log of this size is worth a warning: SQLite keeps it below 4 MB by itself while nobody reads
 /// an older state.
@@ -49,6 +56,8 @@ enum Order {
     /// Empty the log: something was erased, and the log still holds it. Tell whoever waits for it
     /// whether that was done.
     WriteOut(Option<oneshot::Sender<bool>>),
+    /// Try whether the disk has room again.
+    RenewReserve(oneshot::Sender<bool>),
     /// What is done from time to time.
     Upkeep(oneshot::Sender<()>),
 }
@@ -57,7 +66,8 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(file: Arc<OutboxFile>, connection: Connection) -> Result<Self, StoreError> {
         let (orders, received) = mpsc::channel(QUEUE);
-        let worker = Worker { file, connection: Some(connection), changed: true };
+        let worker =
+            Worker { file, connection: Some(connection), changed: true, reserve_tried: None };
         let handle = std::thread::Builder::new()
             .name("outbox-writer".into())
             .spawn(move || worker.run(received))
@@ -92,6 +102,13 @@ impl Writer {
     pub(super) async fn upkeep(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.order(Order::Upkeep(reply)).await?;
+        answer.await.map_err(unavailable)
+    }
+
+    /// Whether the disk has room again.
+    pub(super) async fn renew_reserve(&self) -> Result<bool, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::RenewReserve(reply)).await?;
         answer.await.map_err(unavailable)
     }
 
@@ -135,6 +152,8 @@ struct Worker {
     file: Arc<OutboxFile>,
     /// Something was committed since the file's epoch last turned.
     changed: bool,
+    /// When the disk was last found to have no room again.
+    reserve_tried: Option<Instant>,
 }
 
 impl Worker {
@@ -151,6 +170,9 @@ impl Worker {
                     Order::WriteOut(reply) => {
                         write_out = true;
                         waiting.extend(reply);
+                    }
+                    Order::RenewReserve(reply) => {
+                        let _caller_left = reply.send(self.renew_reserve());
                     }
                     Order::Upkeep(reply) => upkeep = Some(reply),
                 }
@@ -178,6 +200,11 @@ impl Worker {
         self.changed = true;
         let committed = self.connection().and_then(|connection| transact(connection, &mut batch));
         let failure = committed.err().map(Arc::new);
+        let is_full =
+            |error: &Arc<_>| rusqlite::Error::sqlite_error_code(error) == Some(ErrorCode::DiskFull);
+        if failure.as_ref().is_some_and(is_full) {
+            self.file.reserve.spend();
+        }
         if let Some(error) = &failure
             && let Some(broken) = self.connection.take()
         {
@@ -205,7 +232,19 @@ impl Worker {
         written.is_ok()
     }
 
+    /// Tried now and then only: it writes some megabytes.
+    fn renew_reserve(&mut self) -> bool {
+        let reserve = Arc::clone(&self.file.reserve);
+        let long_ago = self.reserve_tried.is_none_or(|tried| tried.elapsed() >= RENEW_AFTER);
+        if reserve.is_spent() && long_ago {
+            reserve.renew();
+            self.reserve_tried = reserve.is_spent().then(Instant::now);
+        }
+        !reserve.is_spent()
+    }
+
     fn upkeep(&mut self) {
+        self.renew_reserve();
         self.turn_epoch();
         let emptied = self.connection().and_then(file::try_write_out);
         let wal_bytes = self.file.log_bytes();
