@@ -27,11 +27,15 @@ impl Reserve {
         Self { path: path.into(), spent: AtomicBool::new(false) }
     }
 
-    /// Makes it at the start, if there is room.
+    /// Makes it at the start, if there is room; without it, requests are taken on as long as they
+    /// fit.
     pub(super) fn make(&self) {
         let is_there = fs::metadata(&self.path).is_ok_and(|file| file.len() == BYTES as u64);
-        if !is_there {
-            self.fill(BYTES);
+        if is_there {
+            return;
+        }
+        if let Err(error) = self.fill(BYTES) {
+            tracing::warn!(%error, "the disk has no room for the outbox's reserve; make some");
         }
     }
 
@@ -51,18 +55,16 @@ impl Reserve {
     /// Makes it again if there is room for twice as much: else it would take back what was just
     /// given.
     pub(super) fn renew(&self) {
-        self.fill(2 * BYTES);
-        if !self.is_spent() {
+        if self.fill(2 * BYTES).is_ok() {
+            self.spent.store(false, Ordering::Relaxed);
             tracing::info!("the disk has room again: requests are recorded");
         }
     }
 
-    fn fill(&self, bytes: usize) {
-        let filled = self.try_to_fill(bytes);
-        if filled.is_err() {
+    fn fill(&self, bytes: usize) -> io::Result<()> {
+        self.try_to_fill(bytes).inspect_err(|_no_room| {
             let _part = fs::remove_file(&self.path);
-        }
-        self.spent.store(filled.is_err(), Ordering::Relaxed);
+        })
     }
 
     fn try_to_fill(&self, bytes: usize) -> io::Result<()> {
