@@ -22,7 +22,11 @@ async fn each_way_answers_every_call_at_one_request_to_glpi() {
     let floods: Vec<&Value> = lines.iter().filter(|line| line["measured"] == "flood").collect();
     assert_eq!(floods.len(), 2, "{told}");
     for flood in floods {
-        assert!(flood["refused"].as_u64().unwrap() > 0, "{flood}");
+        // A busy machine may not even make as many calls as are allowed.
+        let number = |pointer: &str| flood.pointer(pointer).unwrap().as_f64().unwrap();
+        let allowed = number("/limit_per_second") * (number("/beside/seconds") + 3.0);
+        assert!(number("/taken") <= allowed, "{flood}");
+        assert_eq!(flood["odd"], 0, "{flood}");
         assert_eq!(flood["beside"]["errors"], 0, "{flood}");
     }
 }
