@@ -115,10 +115,15 @@ impl MailServer {
         self.mails.borrow().clone()
     }
 
-    /// Waits until as many as that were handed over.
+    /// Waits until as many as that have arrived.
     pub async fn arrived(&self, count: usize) -> Vec<Mail> {
+        self.until(|mails| mails.len() >= count).await
+    }
+
+    /// Waits until what has arrived is as it should be.
+    pub async fn until(&self, fits: impl Fn(&[Mail]) -> bool) -> Vec<Mail> {
         let mut mails = self.mails.clone();
-        let arrived = mails.wait_for(|mails| mails.len() >= count);
+        let arrived = mails.wait_for(|mails| fits(mails));
         let arrived = tokio::time::timeout(Duration::from_secs(30), arrived).await;
         arrived.expect("the mails arrive").expect("it listens as long as it lives").clone()
     }

@@ -89,8 +89,13 @@ impl Receiver {
 
     /// Waits until as many as that have arrived.
     pub async fn arrived(&self, count: usize) -> Vec<Post> {
+        self.until(|posts| posts.len() >= count).await
+    }
+
+    /// Waits until what has arrived is as it should be.
+    pub async fn until(&self, fits: impl Fn(&[Post]) -> bool) -> Vec<Post> {
         let mut posts = self.posts.clone();
-        let arrived = posts.wait_for(|posts| posts.len() >= count);
+        let arrived = posts.wait_for(|posts| fits(posts));
         let arrived = tokio::time::timeout(Duration::from_secs(30), arrived).await;
         arrived.expect("the posts arrive").expect("it listens as long as it lives").clone()
     }

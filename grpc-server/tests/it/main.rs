@@ -5,6 +5,7 @@ mod access;
 mod contract;
 mod crash;
 mod mutual;
+mod notices;
 mod paused;
 mod process;
 mod store_trouble;

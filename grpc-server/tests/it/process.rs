@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) address: watch::Sender<String>,
     /// The last line of its log.
     pub(crate) log: watch::Receiver<String>,
+    /// Settings besides the usual ones.
+    extra: Vec<(String, String)>,
 }
 
 impl Server {
@@ -27,14 +29,24 @@ impl Server {
 
     /// Starts it in that working directory.
     pub(crate) async fn start_in(directory: &Path, sandbox: &Sandbox, store: &str) -> Self {
-        let (process, address, log) = spawn(directory, sandbox, store).await;
-        Self { process, address: watch::Sender::new(address), log }
+        let (process, address, log) = spawn(directory, sandbox, store, &[]).await;
+        Self { process, address: watch::Sender::new(address), log, extra: vec![] }
+    }
+
+    /// Starts it with these settings on top, which hold after a restart, too.
+    pub(crate) async fn start_with(
+        sandbox: &Sandbox,
+        store: &str,
+        extra: Vec<(String, String)>,
+    ) -> Self {
+        let (process, address, log) = spawn(Path::new("."), sandbox, store, &extra).await;
+        Self { process, address: watch::Sender::new(address), log, extra }
     }
 
     /// SIGKILL, then a new process on the same store.
     pub(crate) async fn kill_and_restart(&mut self, sandbox: &Sandbox, store: &str) {
         self.process.kill().await.unwrap();
-        let (process, address, log) = spawn(Path::new("."), sandbox, store).await;
+        let (process, address, log) = spawn(Path::new("."), sandbox, store, &self.extra).await;
         self.process = process;
         self.log = log;
         self.address.send_replace(address);
@@ -58,11 +70,13 @@ async fn spawn(
     directory: &Path,
     sandbox: &Sandbox,
     store: &str,
+    extra: &[(String, String)],
 ) -> (Child, String, watch::Receiver<String>) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_grpc-server"))
         .current_dir(directory)
         .env_clear()
         .envs(settings(sandbox, store))
+        .envs(extra.iter().cloned())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
