@@ -235,3 +235,6 @@ fn open_rows(stats: &Stats) -> u64 {
     let is_open = |state| matches!(state, State::Waiting | State::Sending | State::InDoubt);
     counts.filter(|(state, _)| is_open(*state)).map(|(_, count)| count).sum()
 }
+
+#[cfg(test)]
+mod tests;
