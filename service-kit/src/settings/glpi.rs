@@ -25,7 +25,7 @@ pub const GLPI_ENTITY: Setting = plain(
 pub const GLPI_CA_FILE: Setting = plain(
     "GLPI_CA_FILE",
     None,
-    "PEM file of a private certificate authority to trust for GLPI, besides the machine's.",
+    "PEM file of a private certificate authority to trust for GLPI, and for the mail server and webhooks that people are told by, besides the machine's.",
 );
 
 /// Whether GLPI's certificate is verified.

@@ -56,7 +56,7 @@ pub const AUTOMATGLPI_NOTIFY_WEBHOOK_URL: Setting = secret(
 pub const AUTOMATGLPI_NOTIFY_WEBHOOK_SECRET: Setting = secret(
     "AUTOMATGLPI_NOTIFY_WEBHOOK_SECRET",
     None,
-    "Secret that signs them, `whsec_…`. Required with the address.",
+    "Secret that signs them, `whsec_…`; while one replaces another, both with a blank between them. Required with the address.",
 );
 
 /// A mail server.

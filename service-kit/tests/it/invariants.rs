@@ -73,6 +73,12 @@ fn the_sandbox_shares_no_code_with_the_client() {
 }
 
 #[test]
+fn notices_know_nothing_of_tickets() {
+    assert_knows_none_of("notices", &["ticketing-core", "service-kit", "axum", "tonic"]);
+    assert_knows_none_of("receiver-sandbox", &["notices", "lettre", "reqwest"]);
+}
+
+#[test]
 fn generated_types_stay_out_of_the_domain() {
     assert_knows_none_of("ticketing-core", &["ticketing-proto", "prost", "prost-types"]);
 }
