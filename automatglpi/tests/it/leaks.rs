@@ -1,6 +1,7 @@
 //! Nothing of a caller, and no secret, is ever logged, counted, traced or told in an error.
 
 use glpi_sandbox::{Fault, Kind, Operation};
+use receiver_sandbox::{MailServer, Manners, Receiver, status};
 use serde_json::json;
 
 use crate::{
@@ -24,6 +25,14 @@ const SECRETS: [(&str, &str); 3] = [
     ("AUTOMATGLPI_WEBHOOK_TOKEN", "s3cret-webhook-0001"),
     ("AUTOMATGLPI_GRPC_TOKEN", "s3cret-grpc-0002"),
     ("GLPI_USER_TOKEN", "sandbox-user-token"),
+];
+
+/// Parts of the addresses and the secret that people are told by.
+const TELLING: [&str; 4] = [
+    "s3cret-slack-0004",
+    "s3cret-hook-0005",
+    "s3cret-smtp-0006",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 ];
 
 fn payload(call_id: &str) -> serde_json::Value {
@@ -59,6 +68,22 @@ async fn say_nothing(further: &[(&'static str, &str)]) {
     settings.push(("AUTOMATGLPI_LOG", "trace"));
     settings.push(("AUTOMATGLPI_OTLP_URL", &collector.url));
     settings.push(("GLPI_SLOWEST_REQUEST", "1s"));
+    // People are told, too: by addresses and passwords that are secrets, and nothing of callers.
+    let posts = Receiver::start(vec![status(404)]).await;
+    let mails = MailServer::start(Manners { login: true, ..Manners::default() }, None).await;
+    let slack = format!("{}/{}", posts.url, TELLING[0]);
+    let webhook = format!("{}/{}", posts.url, TELLING[1]);
+    let smtp = format!("smtp://somebody:{}@127.0.0.1:{}", TELLING[2], mails.port);
+    settings.extend([
+        ("AUTOMATGLPI_NOTIFY", "created,parked,unreachable,backlog,expiring"),
+        ("AUTOMATGLPI_NOTIFY_ALLOW", "127.0.0.1"),
+        ("AUTOMATGLPI_SLACK_WEBHOOK_URL", slack.as_str()),
+        ("AUTOMATGLPI_NOTIFY_WEBHOOK_URL", webhook.as_str()),
+        ("AUTOMATGLPI_NOTIFY_WEBHOOK_SECRET", TELLING[3]),
+        ("AUTOMATGLPI_SMTP_URL", smtp.as_str()),
+        ("AUTOMATGLPI_MAIL_FROM", "glpi@example.org"),
+        ("AUTOMATGLPI_MAIL_TO", "help@example.org"),
+    ]);
     let mut world = World::with(&settings).await;
     let post = |call_id: &str, token: &str| {
         let request = client().post(format!("{}/webhook/rounded-webhook", world.http));
@@ -101,7 +126,16 @@ async fn say_nothing(further: &[(&'static str, &str)]) {
             .await
             .unwrap(),
     );
-    for arguments in [&["config"][..], &["outbox", "list"], &["outbox", "stats", "--json"]] {
+    posts.arrived(2).await;
+    for mail in mails.arrived(1).await {
+        told.push_str(&mail.message);
+    }
+    for post in posts.posts() {
+        told.push_str(&post.body);
+    }
+    for arguments in
+        [&["config"][..], &["notify", "test"], &["outbox", "list"], &["outbox", "stats", "--json"]]
+    {
         let output = world.run(arguments).await;
         told.push_str(&String::from_utf8_lossy(&output.stdout));
         told.push_str(&String::from_utf8_lossy(&output.stderr));
@@ -118,7 +152,7 @@ async fn say_nothing(further: &[(&'static str, &str)]) {
     assert!(traces.contains("create_ticket"), "{traces}");
 
     for place in [&told, &traces] {
-        for word in PERSONAL.into_iter().chain(SECRETS.map(|(_, secret)| secret)) {
+        for word in PERSONAL.into_iter().chain(SECRETS.map(|(_, secret)| secret)).chain(TELLING) {
             let lines: Vec<&str> = place.lines().filter(|line| line.contains(word)).collect();
             assert!(lines.is_empty(), "{word}: {lines:#?}");
         }
