@@ -18,6 +18,12 @@ impl Name {
         is_name.then(|| Self(text.to_owned()))
     }
 
+    /// Taken by the product itself: by the two listeners' own tokens, the gateway within one
+    /// process, and whoever calls a listener that asks for no credential.
+    pub fn is_ours(&self) -> bool {
+        ["webhook", "grpc", "gateway", "local"].contains(&self.as_str())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -163,6 +169,14 @@ impl Client {
     /// Whether it has the role.
     pub fn may(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Whether one token, or one path, would be both clients'.
+    pub(crate) fn shares_credential(&self, other: &Self) -> bool {
+        let shared = |ours: &[Credential], theirs: &[Credential]| {
+            ours.iter().any(|our| theirs.iter().any(|their| our.digest.matches(&their.digest)))
+        };
+        shared(&self.tokens, &other.tokens) || shared(&self.paths, &other.paths)
     }
 
     /// Its webhooks must be signed with this.

@@ -1,9 +1,9 @@
 //! The way in.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -31,6 +31,8 @@ struct Open {
     limits: HashMap<Name, ClientLimits>,
     sources: SourceLimits,
     places: Arc<Semaphore>,
+    /// Names that relays have brought and no rule knows.
+    strangers: Mutex<HashSet<Name>>,
     local: Arc<Client>,
 }
 
@@ -51,8 +53,15 @@ pub struct Credentials<'a> {
 #[derive(Debug, Clone)]
 pub struct Caller {
     client: Arc<Client>,
-    /// The client that a relay calls for.
-    on_behalf: Option<Name>,
+    on_behalf: Option<OnBehalf>,
+}
+
+/// The client that a relay calls for.
+#[derive(Debug, Clone)]
+struct OnBehalf {
+    name: Name,
+    /// Its configuration, if it is known here too.
+    client: Option<Arc<Client>>,
 }
 
 /// A place among the calls at once; dropping it frees the place.
@@ -100,6 +109,10 @@ pub enum Refusal {
 /// A place is free as soon as somebody is answered, which is a matter of seconds at most.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
+/// Names that relays may bring without being configured here: they end up in metrics, of which
+/// nobody shall be able to make as many as they like.
+const MOST_STRANGERS: usize = 1_000;
+
 /// The name of whoever calls a listener that asks for no credential.
 const LOCAL: &str = "local";
 
@@ -115,8 +128,8 @@ impl Gate {
         self.0.store(Arc::new(Open::new(rules)));
     }
 
-    /// Reads clients and limits again, for [`service_kit::Reload`]. A `listener` that others than
-    /// this machine can reach is not opened to everybody.
+    /// Reads clients and limits again, for [`service_kit::Reload`]. A listener that asks for
+    /// credentials, or that others than this machine can reach, is not opened to everybody.
     pub fn reloading(
         &self,
         listener: SocketAddr,
@@ -125,8 +138,9 @@ impl Gate {
         move |source| {
             let Rules { surface, insiders, .. } = this.0.load().rules.clone();
             let rules = Rules { insiders, ..Rules::from_source(source, surface) };
-            if !rules.ask_for_credentials() && !listener.ip().is_loopback() {
-                let expected = "at least one client, since others than this machine can call";
+            let must_ask = this.asks_for_credentials() || !listener.ip().is_loopback();
+            if !rules.ask_for_credentials() && must_ask {
+                let expected = "set: only a restart opens a listener to everybody";
                 source.wrong(&settings::AUTOMATGLPI_CLIENTS, expected);
             }
             let this = this.clone();
@@ -139,8 +153,20 @@ impl Gate {
         self.0.load().rules.ask_for_credentials()
     }
 
-    /// First step: counts the call of an address. Returns where the call really comes from.
+    /// First step: looks at the address, and counts its call. Returns where the call really comes
+    /// from.
     pub fn knock<'a>(
+        &self,
+        peer: IpAddr,
+        forwarded_for: impl DoubleEndedIterator<Item = &'a str>,
+    ) -> Result<IpAddr, Refusal> {
+        let origin = self.origin(peer, forwarded_for)?;
+        self.count(origin)?;
+        Ok(origin)
+    }
+
+    /// The first half of [`Self::knock`]: only looks at the address.
+    pub fn origin<'a>(
         &self,
         peer: IpAddr,
         forwarded_for: impl DoubleEndedIterator<Item = &'a str>,
@@ -150,8 +176,14 @@ impl Gate {
         if open.rules.allow_from.as_ref().is_some_and(|allowed| !allowed.contains(origin)) {
             return Err(Refusal::Address);
         }
-        open.sources.count(origin).map_err(|retry_after| Refusal::Source { retry_after })?;
         Ok(origin)
+    }
+
+    /// The second half of [`Self::knock`]: counts the call of an address. Not for relays, which
+    /// bring the calls of many.
+    pub fn count(&self, origin: IpAddr) -> Result<(), Refusal> {
+        let open = self.0.load();
+        open.sources.count(origin).map_err(|retry_after| Refusal::Source { retry_after })
     }
 
     /// Second step: finds out who calls. Every credential is compared, whatever matches, so that
@@ -163,18 +195,33 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Caller, Refusal> {
         let open = self.0.load();
-        if !open.rules.ask_for_credentials() {
+        let found = open.find(credentials, now);
+        if found.is_none() && !open.rules.ask_for_credentials() {
             // A proxy on this machine would open to everybody what is meant for this machine.
             if credentials.is_forwarded {
                 return Err(Refusal::Proxy);
             }
             return Ok(Caller { client: Arc::clone(&open.local), on_behalf: None });
         }
-        let client = open.find(credentials, now).ok_or(Refusal::Credential)?;
+        let client = found.ok_or(Refusal::Credential)?;
         if client.from.as_ref().is_some_and(|from| !from.contains(origin)) {
             return Err(Refusal::Address);
         }
         Ok(Caller { client: Arc::clone(client), on_behalf: None })
+    }
+
+    /// Lets a relay call in the name of this client. The relay has checked what that one may do, and
+    /// gets no more than what clients may that make and read tickets. Others call for themselves.
+    pub fn relayed(&self, mut caller: Caller, name: Name) -> Result<Caller, Refusal> {
+        if caller.client.may(Role::Relay) {
+            let open = self.0.load();
+            let client = open.known.iter().find(|client| client.name == name).map(Arc::clone);
+            if client.is_none() && !open.admits_stranger(&name) {
+                return Err(Refusal::Credential);
+            }
+            caller.on_behalf = Some(OnBehalf { name, client });
+        }
+        Ok(caller)
     }
 
     /// Third step: checks the role and the limits, and gives the call a place.
@@ -204,7 +251,7 @@ impl Gate {
 impl Caller {
     /// The client that calls, or is called for.
     pub fn name(&self) -> &Name {
-        self.on_behalf.as_ref().unwrap_or(&self.client.name)
+        self.on_behalf.as_ref().map_or(&self.client.name, |on_behalf| &on_behalf.name)
     }
 
     /// The client as configured.
@@ -212,22 +259,23 @@ impl Caller {
         &self.client
     }
 
-    /// Calls in the name of this client, if it may. The relay has checked what that one may do, and
-    /// gets no more than what clients of its own kind may.
-    #[must_use]
-    pub fn on_behalf_of(mut self, name: Name) -> Self {
-        if self.client.may(Role::Relay) {
-            self.on_behalf = Some(name);
-        }
-        self
-    }
-
-    /// Whether the call may have this role.
+    /// Whether the call may have this role. Whoever operates may read as well.
     pub fn may(&self, role: Role) -> bool {
         match (&self.on_behalf, role) {
             (Some(_), Role::Create | Role::Read) => true,
             (Some(_), Role::Operate | Role::Relay) => false,
+            (None, Role::Read) => self.client.may(Role::Read) || self.client.may(Role::Operate),
             (None, role) => self.client.may(role),
+        }
+    }
+
+    /// Whether the call may see everybody's tickets: its client operates.
+    pub fn sees_all(&self) -> bool {
+        match &self.on_behalf {
+            Some(OnBehalf { client, .. }) => {
+                client.as_ref().is_some_and(|client| client.may(Role::Operate))
+            }
+            None => self.client.may(Role::Operate),
         }
     }
 }
@@ -248,12 +296,26 @@ impl Open {
             known: rules.clients.iter().chain(&rules.insiders).cloned().map(Arc::new).collect(),
             sources: SourceLimits::new(rules.source_rate),
             places: Arc::new(Semaphore::new(rules.max_calls)),
+            strangers: Mutex::default(),
             local: Arc::new(local),
             rules,
         }
     }
 
-    /// The client of these credentials. A token or path decides; a client of which a certificate is
+    /// Whether one more name may be brought.
+    fn admits_stranger(&self, name: &Name) -> bool {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers.contains(name) {
+            return true;
+        }
+        let has_room = strangers.len() < MOST_STRANGERS;
+        if has_room {
+            strangers.insert(name.clone());
+        }
+        has_room
+    }
+
+    /// The client of these credentials. A secret path, else a token decides; a client of which a certificate is
     /// known as well must also bring that. Without either the certificate decides, for clients that
     /// have nothing else.
     fn find(&self, credentials: &Credentials<'_>, now: Timestamp) -> Option<&Arc<Client>> {
@@ -264,11 +326,11 @@ impl Open {
         };
         let mut found = None;
         for client in &self.known {
-            let is_it = match (&token, &path) {
-                (Some(token), _) => {
+            let is_it = match (&path, &token) {
+                (Some(path), _) => any(client, &client.paths, *path, now),
+                (None, Some(token)) => {
                     token.is_some_and(|token| any(client, &client.tokens, token, now))
                 }
-                (None, Some(path)) => any(client, &client.paths, *path, now),
                 (None, None) => client.tokens.is_empty() && has_certificate(client),
             };
             let is_complete = client.certificates.is_empty() || has_certificate(client);

@@ -21,6 +21,8 @@ pub enum Surface {
 #[derive(Debug, Clone)]
 pub struct Rules {
     pub(crate) surface: Surface,
+    /// Somebody is configured, whether or not this listener can know them.
+    pub(crate) asks: bool,
     pub(crate) clients: Vec<Client>,
     /// Parts of this process, which no configuration names.
     pub(crate) insiders: Vec<Client>,
@@ -48,9 +50,11 @@ impl Rules {
         source.must_fit_a_header(token);
         let own_token = source.secret(token);
         let mut clients = named(source);
+        let asks = own_token.is_some() || source.secret(&settings::AUTOMATGLPI_CLIENTS).is_some();
         clients.extend(own_token.map(|token| sole(surface, own, &token)));
         Self {
             surface,
+            asks,
             clients,
             insiders: Vec::new(),
             allow_from: match surface {
@@ -71,6 +75,7 @@ impl Rules {
     pub fn open(surface: Surface) -> Self {
         Self {
             surface,
+            asks: false,
             clients: Vec::new(),
             insiders: Vec::new(),
             allow_from: None,
@@ -85,6 +90,7 @@ impl Rules {
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.clients.push(client);
+        self.asks = true;
         self
     }
 
@@ -95,15 +101,10 @@ impl Rules {
         self
     }
 
-    /// Whether a credential is asked for: there is a client that this listener can know.
+    /// Whether a credential is asked for: the listener has a token, or clients are named. Clients
+    /// that it cannot know, as those of secret paths by gRPC, are no reason to let everybody in.
     pub fn ask_for_credentials(&self) -> bool {
-        self.clients.iter().any(|client| {
-            let other = match self.surface {
-                Surface::Http => !client.paths.is_empty(),
-                Surface::Grpc => !client.certificates.is_empty(),
-            };
-            other || !client.tokens.is_empty()
-        })
+        self.asks
     }
 }
 
@@ -122,14 +123,22 @@ fn named(source: &Source) -> Vec<Client> {
     let setting = &settings::AUTOMATGLPI_CLIENTS;
     let Some(text) = source.secret(setting) else { return Vec::new() };
     let mut clients: Vec<Client> = Vec::new();
+    let mut has_wrong = false;
     for (number, line) in (1..).zip(text.expose_secret().lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         match line.parse::<Client>() {
-            Ok(client) if ["webhook", "grpc", "local"].contains(&client.name().as_str()) => {
-                source.wrong_in(setting, number, "webhook, grpc and local are names of ours");
+            Ok(client) if client.name().is_ours() => {
+                source.wrong_in(
+                    setting,
+                    number,
+                    "webhook, grpc, gateway and local are names of ours",
+                );
+            }
+            Ok(client) if clients.iter().any(|other| client.shares_credential(other)) => {
+                source.wrong_in(setting, number, "another line has the same token or path");
             }
             Ok(client) if clients.iter().any(|other| other.name == client.name) => {
                 source.wrong_in(setting, number, "another line has this name");
@@ -139,8 +148,14 @@ fn named(source: &Source) -> Vec<Client> {
                 break;
             }
             Ok(client) => clients.push(client),
-            Err(wrong) => source.wrong_in(setting, number, &wrong.to_string()),
+            Err(wrong) => {
+                has_wrong = true;
+                source.wrong_in(setting, number, &wrong.to_string());
+            }
         }
+    }
+    if clients.is_empty() && !has_wrong {
+        source.wrong(setting, "at least one client; remove it to have none");
     }
     clients
 }

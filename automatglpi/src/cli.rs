@@ -307,7 +307,11 @@ pub(crate) enum Token {
 }
 
 fn client_name(text: &str) -> Result<Name, &'static str> {
-    Name::parse(text).ok_or("a name has up to 64 letters, digits, - _ and .")
+    match Name::parse(text) {
+        None => Err("a name has up to 64 letters, digits, - _ and ."),
+        Some(name) if name.is_ours() => Err("webhook, grpc, gateway and local are names of ours"),
+        Some(name) => Ok(name),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -54,10 +54,9 @@ impl Guard {
     /// Lets a call in and notes on it who makes it.
     fn check(&self, request: &mut http::Request<Body>) -> Result<Option<Pass>, Refusal> {
         let needs = self.needs(request.uri().path());
-        let origin = self.gate.knock(peer(request), std::iter::empty())?;
-        if needs == Needs::Nothing {
-            return Ok(None);
-        }
+        let forwarded_for = request.headers().get_all("x-forwarded-for").into_iter();
+        let forwarded_for = forwarded_for.filter_map(|value| value.to_str().ok());
+        let origin = self.gate.origin(peer(request), forwarded_for)?;
         let header = |name| request.headers().get(name).map(http::HeaderValue::as_bytes);
         let credentials = Credentials {
             authorization: header("authorization"),
@@ -65,10 +64,18 @@ impl Guard {
             is_forwarded: access::says_forwarded(|name| request.headers().contains_key(name)),
             certificate: certificate(request),
         };
-        let caller = self.gate.identify(&credentials, origin, SystemClock.now())?;
+        let identified = self.gate.identify(&credentials, origin, SystemClock.now());
+        // A relay brings the calls of many; it has counted their addresses.
+        if !identified.as_ref().is_ok_and(|caller| caller.client().may(Role::Relay)) {
+            self.gate.count(origin)?;
+        }
+        if needs == Needs::Nothing {
+            return Ok(None);
+        }
+        let caller = identified?;
         let on_behalf = header(ON_BEHALF_OF).and_then(|name| std::str::from_utf8(name).ok());
         let caller = match on_behalf.and_then(Name::parse) {
-            Some(name) => caller.on_behalf_of(name),
+            Some(name) => self.gate.relayed(caller, name)?,
             None => caller,
         };
         let pass = match needs {

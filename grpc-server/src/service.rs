@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use access::{Caller, Role};
+use access::Caller;
 use meters::calls::Outcome;
 use service_kit::line::Notes;
 use spoken::{Language, Sentence};
@@ -138,7 +138,7 @@ fn recording(caller: &Caller, repeat: Repeat, answer_within: Duration) -> Record
 
 /// A client sees what it made; operators see everything.
 fn scope(caller: &Caller) -> Scope {
-    if caller.may(Role::Operate) { Scope::All } else { Scope::Of(caller.name().to_string()) }
+    if caller.sees_all() { Scope::All } else { Scope::Of(caller.name().to_string()) }
 }
 
 /// What this call's line in the log shall say; nobody reads those of a call without one.

@@ -29,6 +29,11 @@ use crate::{
 /// in a log: there paths are told as they stand here.
 pub(crate) const SECRET_PATH: &str = "/webhook/{secret}";
 
+/// The signed id of a request: whoever repeats it, the sender or somebody who has overheard it,
+/// makes the same request again.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedId(pub(crate) String);
+
 /// Where a request really comes from.
 #[derive(Debug, Clone, Copy)]
 struct Origin(IpAddr);
@@ -128,14 +133,17 @@ async fn signed(
     language: &Language,
 ) -> Result<Request, Problem> {
     // A query is not signed.
-    if request.method() != Method::POST {
+    if request.method() != Method::POST || request.uri().query().is_some() {
         return Err(unsigned(BadSignature::Missing, language));
     }
     let (head, body) = request.into_parts();
     let body = body::read(body, language).await?;
     let header = |name: &str| text(&head.headers, name);
     key.verify(header, &body, now()).map_err(|wrong| unsigned(wrong, language))?;
-    Ok(Request::from_parts(head, Body::from(body)))
+    let id = SignedId(header("webhook-id").unwrap_or_default().to_owned());
+    let mut request = Request::from_parts(head, Body::from(body));
+    request.extensions_mut().insert(id);
+    Ok(request)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -12,6 +12,7 @@ use spoken::Language;
 use ticketing_proto::v1::{GetTicketRequest, Outcome, Source, get_ticket_request::By};
 
 use crate::{
+    auth::SignedId,
     body,
     call::Call,
     problem::{FieldError, Problem},
@@ -70,7 +71,11 @@ pub(crate) async fn create(
     let body: Bytes = body::read(body, &accepted).await?;
     let (mut ticket, mut errors) = request::parse(&body)
         .map_err(|detail| Problem::new(StatusCode::BAD_REQUEST, detail, &accepted))?;
-    match key(&head.headers) {
+    let signed = head.extensions.get::<SignedId>().map(|SignedId(id)| {
+        // Of a fixed length, however long the id.
+        Ok(access::Digest::of(id.as_bytes()).to_string())
+    });
+    match signed.unwrap_or_else(|| key(&head.headers)) {
         Ok(key) => ticket.idempotency_key = key,
         Err(error) => errors.push(error),
     }

@@ -98,12 +98,59 @@ fn a_certificate_names_its_client_and_goes_with_no_other_ones_token() {
 }
 
 #[test]
-fn without_a_client_to_know_everybody_is_let_in() {
-    let open = Gate::new(rules(Surface::Grpc, "agent create path=TOKEN(p)", &[]));
-    assert!(!open.asks_for_credentials(), "paths are of no use here");
+fn everybody_is_let_in_only_where_nobody_is_configured() {
+    let open = Gate::new(rules(Surface::Grpc, "", &[]));
+    assert!(!open.asks_for_credentials());
     assert_eq!(identify(&open, token("Bearer x")).as_deref(), Ok("local"));
-    let closed = Gate::new(rules(Surface::Http, "agent create path=TOKEN(p)", &[]));
+    // Paths are of no use for gRPC: then nobody is known.
+    let closed = Gate::new(rules(Surface::Grpc, "agent create path=TOKEN(p)", &[]));
     assert!(closed.asks_for_credentials());
+    assert_eq!(identify(&closed, token("Bearer p")), Err(Refusal::Credential));
+}
+
+#[test]
+fn a_reload_never_opens_a_listener_that_asked_for_credentials() {
+    let gate = Gate::new(rules(Surface::Grpc, "ivr create token=TOKEN(t)", &[]));
+    let reload = gate.reloading("127.0.0.1:1".parse().unwrap());
+    for clients in ["# all clients are being replaced", ""] {
+        let environment = [("AUTOMATGLPI_CLIENTS".to_owned(), clients.to_owned())];
+        let source = Source::new(environment, None).unwrap();
+        let _not_made = reload(&source);
+        assert!(source.finish().is_err(), "{clients}");
+    }
+    assert_eq!(identify(&gate, token("Bearer t")).as_deref(), Ok("ivr"));
+}
+
+#[test]
+fn a_stray_token_does_not_hide_a_secret_path() {
+    let gate = Gate::new(rules(Surface::Http, "agent create path=TOKEN(p)", &[]));
+    let both = Credentials { path: Some("p"), ..token("Bearer stray") };
+    assert_eq!(identify(&gate, both).as_deref(), Ok("agent"));
+}
+
+#[test]
+fn a_relay_cannot_bring_names_without_end() {
+    let gate = Gate::new(rules(Surface::Grpc, "gate relay token=TOKEN(g)", &[]));
+    let relay = gate.identify(&token("Bearer g"), home(), NOW.parse().unwrap()).unwrap();
+    let bring = |name: String| gate.relayed(relay.clone(), Name::parse(&name).unwrap());
+    for number in 0..1_000 {
+        assert!(bring(format!("agent-{number}")).is_ok());
+    }
+    assert!(bring("agent-0".into()).is_ok(), "it has been brought before");
+    assert!(bring("agent-1000".into()).is_err());
+    assert!(bring("gate".into()).is_ok(), "it is configured");
+}
+
+#[test]
+fn whoever_operates_may_read_also_through_a_relay() {
+    let lines =
+        "gate relay token=TOKEN(g)\nconsole operate token=TOKEN(c)\nivr create token=TOKEN(i)";
+    let gate = Gate::new(rules(Surface::Grpc, lines, &[]));
+    let caller = |header| gate.identify(&token(header), home(), NOW.parse().unwrap()).unwrap();
+    let for_client = |name| gate.relayed(caller("Bearer g"), Name::parse(name).unwrap()).unwrap();
+    assert!(caller("Bearer c").may(Role::Read) && caller("Bearer c").sees_all());
+    assert!(for_client("console").sees_all() && !for_client("console").may(Role::Operate));
+    assert!(!for_client("ivr").sees_all() && !caller("Bearer i").sees_all());
 }
 
 #[test]
@@ -141,11 +188,12 @@ fn roles_are_checked_and_a_relay_speaks_for_others_only_as_they_may() {
     assert_eq!(gate.admit(&ivr, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
 
     let agent = Name::parse("agent").unwrap();
-    let relayed = caller("Bearer g").on_behalf_of(agent.clone());
+    let relayed = gate.relayed(caller("Bearer g"), agent.clone()).unwrap();
     assert_eq!(relayed.name(), &agent);
     assert!(gate.admit(&relayed, Role::Create).is_ok());
     assert_eq!(gate.admit(&relayed, Role::Operate).unwrap_err(), Refusal::Role(Role::Operate));
-    assert_eq!(ivr.on_behalf_of(agent).name().as_str(), "ivr", "only a relay may");
+    let own = gate.relayed(ivr, agent).unwrap();
+    assert_eq!(own.name().as_str(), "ivr", "only a relay may");
 }
 
 #[test]

@@ -84,7 +84,7 @@ async fn each_credential_opens_what_its_role_allows_and_nothing_else() {
         ("mutual", unknown, unknown, unknown),
         ("ivr", ok, none, denied),
         ("reader", denied, none, denied),
-        ("console", denied, denied, ok),
+        ("console", denied, none, ok),
         ("gate", denied, denied, denied),
         ("tablet", denied, denied, denied),
     ] {
@@ -308,4 +308,16 @@ async fn no_more_requests_wait_for_glpi_than_may() {
     // The outage ends with a probe, after some seconds.
     let all = world.sandbox.wait_for_tickets(taken);
     tokio::time::timeout(Duration::from_secs(20), all).await.expect("all are delivered");
+}
+
+#[tokio::test]
+async fn a_flood_of_strangers_does_not_keep_a_relay_from_calling() {
+    let lines = clients("gate relay token=TOKEN(gate)\nivr create token=TOKEN(ivr)");
+    let limits = [("AUTOMATGLPI_CLIENTS", lines.as_str()), ("AUTOMATGLPI_SOURCE_RATE", "1/h")];
+    let world = World::with(&limits).await;
+    while code(&create(&world, "wrong", "k").await) != Code::ResourceExhausted {}
+    assert_eq!(code(&create(&world, "ivr", "k").await), Code::ResourceExhausted, "one address");
+    let mut request = with("gate", call("k", "panne"));
+    request.metadata_mut().insert("x-automatglpi-client", "agent-7".parse().unwrap());
+    world.tickets().create_ticket(request).await.unwrap();
 }
