@@ -26,7 +26,7 @@ pub(super) enum Answer {
 /// GLPI's two-element error.
 #[derive(Debug)]
 pub(super) struct ApiError {
-    /// Stable and safe to show.
+    /// Stable and safe to show; [`UNKNOWN_CODE`] if it does not look like one.
     pub(super) code: String,
     /// Localised; may hold SQL or what the caller said.
     message: String,
@@ -42,6 +42,12 @@ pub(super) enum Page {
     Documentation,
     Other,
 }
+
+/// In the place of a code that is none: whatever else stands there is not ours to show.
+const UNKNOWN_CODE: &str = "without a known code";
+
+/// Bytes of the longest code that is taken for one; GLPI's have up to 35.
+const LONGEST_CODE: usize = 64;
 
 /// More of a page than this is not read into memory.
 const LONGEST_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -129,7 +135,10 @@ impl ApiError {
     fn of(body: &Value) -> Option<Self> {
         let [Value::String(code), message] = body.as_array()?.as_slice() else { return None };
         let message = message.as_str().unwrap_or_default().to_owned();
-        code.starts_with("ERROR").then(|| Self { code: code.clone(), message })
+        let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_code = code.len() <= LONGEST_CODE && code.bytes().all(plain);
+        let shown = if is_code { code } else { UNKNOWN_CODE };
+        code.starts_with("ERROR").then(|| Self { code: shown.to_owned(), message })
     }
 
     /// Raised by checks that GLPI makes before it looks at what is to be written.
@@ -333,5 +342,17 @@ mod tests {
         let body = r#"["ERROR_GLPI_ADD","Column 'x' … 'Marie Dupont' … INSERT INTO"]"#;
         let reason = Answer::parse(400, true, body.as_bytes()).describe();
         assert_eq!(reason, "GLPI answered 400 ERROR_GLPI_ADD");
+    }
+
+    #[test]
+    fn a_code_that_quotes_a_caller_is_not_shown() {
+        let long = format!("ERROR_{}", "X".repeat(64));
+        for code in ["ERROR Marie Dupont 0612345678", "ERROR_marie", "ERROR_É", "ERROR\n", &long] {
+            let body = serde_json::json!([code, "x"]).to_string();
+            let answer = Answer::parse(400, true, body.as_bytes());
+            assert_eq!(answer.describe(), "GLPI answered 400 without a known code");
+            assert!(!format!("{answer:?}").contains("Marie"), "{answer:?}");
+            assert!(matches!(answer.of_write(), Written::Unknown(_)), "{code}");
+        }
     }
 }
