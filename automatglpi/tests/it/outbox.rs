@@ -153,6 +153,49 @@ async fn a_copy_put_back_doubles_no_ticket() {
     assert_eq!(world.sandbox.tickets().len(), 2, "none was made a second time");
 }
 
+/// All files of the stopped service are copied, and copied back in place after the delivery.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_put_back_in_place_doubles_no_ticket() {
+    let mut world = World::with(&[("GLPI_SLOWEST_REQUEST", "1s")]).await;
+    world.sandbox.inject(Fault::new(Operation::Any, Kind::Maintenance));
+    let reply = world.call(json!({"caller_name": "Marie", "problem": "Panne"})).await;
+    assert_eq!(reply.body["status"], "queued", "{}", reply.body);
+    let reference = reply.body["reference"].as_str().unwrap().to_owned();
+    world.stop().await;
+    let copy = tempfile::tempdir().unwrap();
+    let put = |from: &std::path::Path, to: &std::path::Path| {
+        let copied =
+            std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+        assert!(copied.unwrap().success());
+    };
+    put(world.directory.path(), copy.path());
+
+    world.sandbox.clear();
+    world.start_again().await;
+    world.run(&["outbox", "retry", &reference]).await;
+    within(world.sandbox.wait_for_tickets(1)).await;
+    world.stop().await;
+    put(copy.path(), world.directory.path());
+    world.start_again().await;
+    let shown = world.json(&["outbox", "show", &reference, "--json"]).await;
+    assert_eq!(shown[0]["state"], "in_doubt", "{}", shown[0]);
+    assert_eq!(world.sandbox.tickets().len(), 1);
+}
+
+#[tokio::test]
+async fn a_backup_may_be_named_without_a_directory() {
+    let world = World::new().await;
+    let backup = world
+        .command(&["outbox", "backup", "b.db"])
+        .current_dir(world.directory.path())
+        .output()
+        .await
+        .unwrap();
+    assert!(backup.status.success(), "{backup:?}");
+    assert!(world.directory.path().join("b.db").exists());
+}
+
 #[tokio::test]
 async fn an_export_holds_everything_and_starts_nothing() {
     let (world, reference) = parked().await;

@@ -86,6 +86,11 @@ impl World {
         process::output(arguments, &self.environment).await
     }
 
+    /// Another command with the same settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        command(arguments, &self.environment)
+    }
+
     /// Starts another command with the same settings.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         Process::start(command(arguments, &self.environment))
