@@ -167,6 +167,8 @@ async fn known_calls_give_known_numbers() {
     ] {
         assert_eq!(calls(surface, outcome), expected, "{surface} {outcome}\n{page}");
     }
+    let log_bytes = value(&page, "automatglpi_store_log_bytes");
+    assert!(log_bytes.is_some(), "the size of SQLite's log is told from the start\n{page}");
     for (series, expected) in [
         ("automatglpi_call_seconds_count{surface=\"webhook\"}", 3.0),
         ("automatglpi_store_seconds_count{operation=\"insert\"}", 2.0),

@@ -184,6 +184,25 @@ async fn a_directory_put_back_in_place_doubles_no_ticket() {
 }
 
 #[tokio::test]
+async fn an_outbox_kept_from_a_restore_is_warned_of_at_each_start() {
+    let mut world = World::new().await;
+    let copy = world.directory.path().join("copy.db");
+    assert!(world.run(&["outbox", "backup", copy.to_str().unwrap()]).await.status.success());
+    world.stop().await;
+    assert!(world.run(&["outbox", "restore", copy.to_str().unwrap()]).await.status.success());
+    let warns = |line: &str| line.contains("WARN") && line.contains("outbox.db.before-restore");
+    for _ in 0..2 {
+        let mut service = world.start(&["serve"]);
+        within(lines_to(&mut service.stderr, warns)).await;
+        service.ready().await;
+        service.signal("TERM").await;
+        service.exit().await;
+    }
+    let again = world.run(&["outbox", "restore", copy.to_str().unwrap()]).await;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("delete it"), "{again:?}");
+}
+
+#[tokio::test]
 async fn a_backup_may_be_named_without_a_directory() {
     let world = World::new().await;
     let backup = world

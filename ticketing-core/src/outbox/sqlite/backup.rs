@@ -13,8 +13,8 @@ use super::{
 };
 use crate::outbox::{StoreError, row::unavailable};
 
-/// Outboxes replaced by a copy that are kept beside it; more is for a person to tidy up.
-const MOST_KEPT: u32 = 100;
+/// How the name of an outbox goes on that was replaced by a copy.
+const REPLACED: &str = ".before-restore";
 
 /// Writes a whole copy of the outbox to a new file, readable by its owner alone. The outbox may be
 /// in use meanwhile, by this process or another.
@@ -46,8 +46,8 @@ fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
 
 /// Puts a copy in the place of the outbox, which must not be in use ([`StoreError::InUse`]).
 ///
-/// What was there is kept under the returned name, if anything was. At the next start every row
-/// that is not settled is looked up before it is sent.
+/// What was there is kept under the returned name, if anything was; not more than one is, and none
+/// is overwritten. At the next start every row that is not settled is looked up before it is sent.
 pub fn restore(outbox: &Path, from: &Path) -> Result<Option<PathBuf>, StoreError> {
     let outbox = std::path::absolute(outbox).map_err(unavailable)?;
     let outbox = outbox.canonicalize().unwrap_or(outbox);
@@ -80,10 +80,16 @@ fn keep_present(outbox: &Path) -> Result<Option<PathBuf>, StoreError> {
     if !outbox.try_exists().map_err(unavailable)? {
         return Ok(None);
     }
-    let kept = (0..MOST_KEPT)
-        .map(|number| beside(outbox, &format!(".before-restore-{number}")))
-        .find(|name| !name.exists())
-        .ok_or_else(|| unavailable("there is no free name for the present outbox"))?;
+    let kept = beside(outbox, REPLACED);
+    if is_same_file(outbox, &kept).map_err(unavailable)? {
+        // A restore that got no further than here.
+        fs::remove_file(&kept).map_err(unavailable)?;
+    } else if kept.exists() {
+        return Err(unusable(format!(
+            "{} is still kept from the last restore; delete it, or put it elsewhere, first",
+            kept.display()
+        )));
+    }
     let emptied = Connection::open_with_flags(outbox, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(
         |connection| {
             file::write_out(&connection)?;
@@ -117,6 +123,43 @@ fn keep_present(outbox: &Path) -> Result<Option<PathBuf>, StoreError> {
     Ok(Some(kept))
 }
 
+/// Warns of outboxes that were replaced by a copy and are still kept: no retention erases what
+/// callers said in them.
+pub(super) fn warn_of_replaced(outbox: &Path) {
+    let kept = replaced(outbox);
+    if !kept.is_empty() {
+        tracing::warn!(
+            ?kept,
+            "an outbox that was replaced by a copy is kept with what callers said, and nothing \
+             erases it in time: delete it when it is no longer needed"
+        );
+    }
+}
+
+fn replaced(outbox: &Path) -> Vec<PathBuf> {
+    let start = beside(outbox, REPLACED);
+    let (Some(directory), Some(start)) = (outbox.parent(), start.file_name()) else {
+        return Vec::new();
+    };
+    let is_one = |file: &fs::DirEntry| {
+        file.file_name().as_encoded_bytes().starts_with(start.as_encoded_bytes())
+    };
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    files.filter(is_one).map(|file| file.path()).collect()
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    Ok(other.exists() && place(one)? == place(other)?)
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_one: &Path, _other: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// A connection that only reads, to something that is an outbox.
 fn open_outbox(path: &Path) -> Result<Connection, StoreError> {
     let named = |problem: &str| unusable(format!("{}: {problem}", path.display()));
@@ -144,4 +187,24 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 fn unwritable(path: &Path, error: &io::Error) -> StoreError {
     unusable(format!("{} cannot be written: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outbox_that_was_replaced_is_known_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let outbox = directory.path().join("outbox.db");
+        assert!(replaced(&outbox).is_empty());
+        for other in ["outbox.db", "outbox.db.epoch", "other.db.before-restore"] {
+            fs::write(directory.path().join(other), "").unwrap();
+        }
+        assert!(replaced(&outbox).is_empty());
+        for kept in ["outbox.db.before-restore", "outbox.db.before-restore-wal"] {
+            fs::write(directory.path().join(kept), "").unwrap();
+        }
+        assert_eq!(replaced(&outbox).len(), 2);
+    }
 }

@@ -214,10 +214,24 @@ async fn rows_of_a_copy_put_back_are_looked_up_over_all_the_time_since() {
     assert!(notices[0].interrupted, "it may have been told");
     outbox.close().await.unwrap();
 
+    let refused = restore(&disk.path(), &copy).unwrap_err().to_string();
+    assert!(refused.contains("before-restore is still kept"), "{refused}");
     let again = SqliteOutbox::open_at(&disk.path(), at(2000)).await.unwrap();
     assert_eq!(again.find(&waiting.reference).await.unwrap().unwrap().doubts, 1, "once is enough");
     let before = SqliteOutbox::open(&kept).await.unwrap();
     assert!(before.find(&since).await.unwrap().is_some(), "nothing is thrown away");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restore_that_died_half_way_can_be_repeated() {
+    let disk = Disk::new();
+    disk.open().await.close().await.unwrap();
+    let copy = disk.directory.path().join("yesterday.db");
+    back_up(&disk.path(), &copy).unwrap();
+    let kept = disk.directory.path().join("outbox.db.before-restore");
+    std::fs::hard_link(disk.path(), &kept).unwrap();
+    assert_eq!(restore(&disk.path(), &copy).unwrap(), Some(kept.canonicalize().unwrap()));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{epoch::Epoch, place, reserve::Reserve};
+use super::{backup, epoch::Epoch, place, reserve::Reserve};
 use crate::outbox::{StoreError, row::unavailable};
 
 /// SQLite below this can lose committed rows when one connection writes while another checkpoints.
@@ -83,6 +83,8 @@ impl OutboxFile {
             tracing::warn!(%error, "another program reads the outbox; its log is kept for now");
         }
         file.reserve.make();
+        backup::warn_of_replaced(&file.path);
+        meters::store::log_bytes(file.log_bytes());
         Ok((file, connection))
     }
 
