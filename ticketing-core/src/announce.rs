@@ -1,8 +1,8 @@
 //! Tells people what happened, without holding up a ticket.
 //!
-//! What is told is recorded in the outbox, in the transaction of what happened ([`news`]); a loop
-//! of its own sends it ([`announcer`]). What is not the end of a delivery is noticed by a
-//! [`watcher`]: GLPI gone for long, many requests waiting, parked requests about to be erased.
+//! What is told is recorded in the outbox, in the transaction of what happened (`news`); a loop
+//! of its own sends it (`announcer`). What is not the end of a delivery is noticed by a
+//! `watcher`: GLPI gone for long, many requests waiting, parked requests about to be erased.
 //!
 //! Each is told once on every channel. A sending that may or may not have arrived, because the
 //! process died or no clear answer came, is repeated where receivers recognise repeats (webhooks,
