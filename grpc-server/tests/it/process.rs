@@ -16,7 +16,7 @@ pub(crate) struct Server {
     process: Child,
     /// Where it listens; another address after each restart.
     pub(crate) address: watch::Sender<String>,
-    /// The last line of its log.
+    /// Its log since it listens.
     pub(crate) log: watch::Receiver<String>,
     /// Settings besides the usual ones.
     extra: Vec<(String, String)>,
@@ -59,9 +59,9 @@ impl Server {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits until it logs a line with that text.
+    /// Waits until it has logged that text.
     pub(crate) async fn logs(&mut self, text: &str) {
-        self.log.wait_for(|line| line.contains(text)).await.unwrap();
+        self.log.wait_for(|log| log.contains(text)).await.unwrap();
     }
 }
 
@@ -88,14 +88,14 @@ async fn spawn(
             break address.split(' ').next().unwrap_or_default().to_owned();
         }
     };
-    let (last, log) = watch::channel(String::new());
+    let (so_far, log) = watch::channel(String::new());
     // Read to the end, or its pipe would fill up and stop it.
-    TaskTracker::new().spawn(follow(lines, last));
+    TaskTracker::new().spawn(follow(lines, so_far));
     (process, address, log)
 }
 
-async fn follow(mut lines: Lines<BufReader<ChildStderr>>, last: watch::Sender<String>) {
+async fn follow(mut lines: Lines<BufReader<ChildStderr>>, log: watch::Sender<String>) {
     while let Ok(Some(line)) = lines.next_line().await {
-        last.send_replace(line);
+        log.send_modify(|log| log.extend([line.as_str(), "\n"]));
     }
 }
