@@ -106,6 +106,11 @@ impl Rules {
     pub fn ask_for_credentials(&self) -> bool {
         self.asks
     }
+
+    /// Whether a client is known by its certificate, for which the listener has to ask.
+    pub fn know_certificates(&self) -> bool {
+        self.clients.iter().any(|client| !client.certificates.is_empty())
+    }
 }
 
 /// The client of a listener's own token.

@@ -99,7 +99,7 @@ impl Config {
             app_token: source.required_secret(&settings::GLPI_APP_TOKEN),
             user_token: source.required_secret(&settings::GLPI_USER_TOKEN),
             entity: source.parse(&settings::GLPI_ENTITY, "a number"),
-            extra_ca_pem: source.file(&settings::GLPI_CA_FILE),
+            extra_ca_pem: source.certificates(&settings::GLPI_CA_FILE),
             verify_certificate: source.choice(&settings::GLPI_TLS_VERIFY, ["no", "yes"]) == 1,
             connect_timeout: source.positive_duration(&settings::GLPI_CONNECT_TIMEOUT),
             request_timeout: source.positive_duration(&settings::GLPI_REQUEST_TIMEOUT),
@@ -124,27 +124,20 @@ impl Config {
             },
             ..Settings::default()
         };
-        let language = Language::choose(
-            source.text(&settings::AUTOMATGLPI_LANGUAGE).as_deref(),
-            &Language::default(),
-        );
-        let retention = Retention {
-            settled: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
-            parked: Some(signed(source.duration(&settings::AUTOMATGLPI_PARKED_RETENTION)))
-                .filter(|retention| !retention.is_zero()),
-        };
+        let (language, retention) = (language(source), retention(source));
+        let (listener, access) = way_in(source);
         Self {
             listen: source.addr(&settings::AUTOMATGLPI_GRPC_LISTEN),
             admin_listen: source.addr(&settings::AUTOMATGLPI_SERVER_ADMIN_LISTEN),
-            listener: listener::Config::grpc(source),
-            access: access::Rules::from_source(source, access::Surface::Grpc),
+            listener,
+            access,
             reflection: source.choice(&settings::AUTOMATGLPI_GRPC_REFLECTION, ["off", "clients"])
                 == 1,
             open_health: source.choice(&settings::AUTOMATGLPI_GRPC_HEALTH, ["clients", "open"])
                 == 1,
             store: Store::from_source(source),
             telling: telling::settings(source, retention),
-            notices: telling::channels(source, &glpi, &language),
+            notices: telling::channels(source, &glpi.url, glpi.extra_ca_pem.clone(), &language),
             glpi,
             courier,
             answer_within: source.positive_duration(&settings::AUTOMATGLPI_ANSWER_WITHIN),
@@ -155,6 +148,69 @@ impl Config {
     }
 }
 
+/// How connections are taken, and who may call on them.
+pub(crate) fn way_in(source: &Source) -> (listener::Config, access::Rules) {
+    let listener = listener::Config::grpc(source);
+    let access = access::Rules::from_source(source, access::Surface::Grpc);
+    let asks_for_certificates = listener.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+    if access.know_certificates() && !asks_for_certificates {
+        let expected = "used with AUTOMATGLPI_GRPC_CLIENT_CA_FILE, which is not set: a client has \
+            certificate=, and nobody is asked for one";
+        source.wrong(&settings::AUTOMATGLPI_CLIENTS, expected);
+    }
+    (listener, access)
+}
+
+/// Only notes in the source what is wrong with who is told what, as [`Config::from_source`] does
+/// as well: for machines where GLPI is not known.
+pub fn check_telling(source: &Source) {
+    let _settings = telling::settings(source, retention(source));
+    let _channels = telling::channels(source, "", None, &language(source));
+}
+
+fn language(source: &Source) -> Language {
+    let configured = source.text(&settings::AUTOMATGLPI_LANGUAGE);
+    Language::choose(configured.as_deref(), &Language::default())
+}
+
+fn retention(source: &Source) -> Retention {
+    Retention {
+        settled: signed(source.positive_duration(&settings::AUTOMATGLPI_RETENTION)),
+        parked: Some(signed(source.duration(&settings::AUTOMATGLPI_PARKED_RETENTION)))
+            .filter(|retention| !retention.is_zero()),
+    }
+}
+
 fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BY_CERTIFICATE: &str = "console operate certificate=console.example.org";
+
+    fn problems(extra: &[(&str, &str)]) -> Vec<String> {
+        let required = [("GLPI_URL", "http://127.0.0.1:1"), ("GLPI_APP_TOKEN", "a")];
+        let all = required.iter().chain(&[("GLPI_USER_TOKEN", "u")]).chain(extra);
+        let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let source = Source::new(all, None).unwrap();
+        let _config = Config::from_source(&source);
+        source.finish().map_or_else(|error| error.0, |()| Vec::new())
+    }
+
+    #[test]
+    fn a_client_known_by_certificate_is_refused_where_nobody_asks_for_one() {
+        let clients = ("AUTOMATGLPI_CLIENTS", BY_CERTIFICATE);
+        let tls = [("AUTOMATGLPI_GRPC_TLS_CERT_FILE", "c"), ("AUTOMATGLPI_GRPC_TLS_KEY_FILE", "k")];
+        for settings in [vec![clients], vec![clients, tls[0], tls[1]]] {
+            let told = problems(&settings);
+            let [problem] = &told[..] else { panic!("{told:?}") };
+            assert!(problem.starts_with("AUTOMATGLPI_CLIENTS"), "{problem}");
+            assert!(problem.contains("AUTOMATGLPI_GRPC_CLIENT_CA_FILE"), "{problem}");
+        }
+        let authority = ("AUTOMATGLPI_GRPC_CLIENT_CA_FILE", "ca");
+        assert_eq!(problems(&[clients, tls[0], tls[1], authority]), [""; 0]);
+    }
 }

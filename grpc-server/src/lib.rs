@@ -141,9 +141,14 @@ impl Server {
         self.door.inside()
     }
 
-    /// Looks at the certificate's files whenever the configuration is read again.
+    /// Looks at the certificate's files whenever the configuration is read again, which must be
+    /// one that a server would start with.
     pub fn certificate(&self) -> impl Fn(&Source) -> Change + Send + Sync + 'static {
-        self.door.reloading()
+        let look = self.door.reloading();
+        move |source| {
+            let _only_checked = config::way_in(source);
+            look(source)
+        }
     }
 
     /// The connections that come and go.

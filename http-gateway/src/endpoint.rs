@@ -20,12 +20,7 @@ pub struct BadAddress(String);
 impl Address {
     /// Reads it; what is missing or wrong is noted in the source.
     pub fn from_source(source: &Source) -> Self {
-        let setting = &settings::AUTOMATGLPI_GRPC_CA_FILE;
-        let authority = source.file(setting);
-        let is_pem = |pem: &Vec<u8>| String::from_utf8_lossy(pem).contains("BEGIN CERTIFICATE");
-        if authority.as_ref().is_some_and(|pem| !is_pem(pem)) {
-            source.wrong(setting, "a PEM file with certificates");
-        }
+        let authority = source.certificates(&settings::AUTOMATGLPI_GRPC_CA_FILE);
         let address =
             Self { url: source.required_text(&settings::AUTOMATGLPI_GRPC_URL), authority };
         if !address.url.is_empty() && address.endpoint().is_err() {

@@ -37,7 +37,9 @@ impl Config {
             (&settings::AUTOMATGLPI_GRPC_TLS_CERT_FILE, &settings::AUTOMATGLPI_GRPC_TLS_KEY_FILE);
         let tls = files(source, certificate, key, clients(source));
         let authority = &settings::AUTOMATGLPI_GRPC_CLIENT_CA_FILE;
-        if tls.is_none() && source.text(authority).is_some() {
+        // One half of a pair is told of already.
+        let is_plain = source.text(certificate).is_none() && source.text(key).is_none();
+        if is_plain && source.text(authority).is_some() {
             source.wrong(authority, "used with AUTOMATGLPI_GRPC_TLS_CERT_FILE and _KEY_FILE");
         }
         Self { guards: Guards { streams: GRPC_STREAMS, ..guards(source) }, tls }
@@ -89,7 +91,12 @@ fn files(
 fn clients(source: &Source) -> Option<ClientCertificates> {
     let setting = &settings::AUTOMATGLPI_GRPC_CLIENT_CERTIFICATES;
     let required = source.choice(setting, ["optional", "required"]) == 1;
-    let authority = source.text(&settings::AUTOMATGLPI_GRPC_CLIENT_CA_FILE)?;
+    let authority = source.text(&settings::AUTOMATGLPI_GRPC_CLIENT_CA_FILE);
+    if required && authority.is_none() {
+        // Else everybody would be let in by a server that was to let in only a few.
+        source.wrong(setting, "used with AUTOMATGLPI_GRPC_CLIENT_CA_FILE, which is not set");
+    }
+    let authority = authority?;
     Some(ClientCertificates { authority: authority.into(), required })
 }
 
@@ -126,6 +133,25 @@ mod tests {
         let expected =
             Files { certificate: "c.pem".into(), key: "k.pem".into(), clients: Some(clients) };
         assert_eq!(tls, expected);
+    }
+
+    #[test]
+    fn required_client_certificates_are_never_silently_not_asked_for() {
+        let required = ("AUTOMATGLPI_GRPC_CLIENT_CERTIFICATES", "required");
+        let authority = ("AUTOMATGLPI_GRPC_CLIENT_CA_FILE", "ca.pem");
+        let certificate = ("AUTOMATGLPI_GRPC_TLS_CERT_FILE", "c.pem");
+        let key = ("AUTOMATGLPI_GRPC_TLS_KEY_FILE", "k.pem");
+        for (pairs, missing) in [
+            (&[required][..], "AUTOMATGLPI_GRPC_CLIENT_CA_FILE, which is not set"),
+            (&[required, certificate, key], "AUTOMATGLPI_GRPC_CLIENT_CA_FILE, which is not set"),
+            (&[required, authority], "used with AUTOMATGLPI_GRPC_TLS_CERT_FILE and _KEY_FILE"),
+            (&[required, authority, certificate], "together with AUTOMATGLPI_GRPC_TLS_KEY_FILE"),
+        ] {
+            let source = source(pairs);
+            let _config = Config::grpc(&source);
+            let problems = source.finish().unwrap_err().to_string();
+            assert!(problems.contains(missing), "{pairs:?}: {problems}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::SecretString;
 
 use crate::settings::{self, Setting};
@@ -211,6 +212,20 @@ impl Source {
         }
     }
 
+    /// As [`Self::file`], of one that must hold certificates in PEM: a key alone would be taken for
+    /// trust in nobody.
+    pub fn certificates(&self, setting: &Setting) -> Option<Vec<u8>> {
+        let pem = self.file(setting)?;
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let fault = match found {
+            Ok(certificates) if certificates.is_empty() => "this one holds no certificate",
+            Ok(_) => return Some(pem),
+            Err(_) => "this one is damaged",
+        };
+        self.wrong(setting, &format!("a PEM file with certificates; {fault}"));
+        None
+    }
+
     /// Notes that a setting's value is not what it should be.
     pub fn wrong(&self, setting: &Setting, expected: &str) {
         let (shown, origin) = match self.values.get(setting.name) {
@@ -252,8 +267,12 @@ impl Source {
         settings::ALL.iter().map(effective).collect()
     }
 
+    /// Once, however often the setting is read: the two listeners share some.
     fn problem(&self, problem: String) {
-        self.problems.borrow_mut().push(problem);
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 }
 

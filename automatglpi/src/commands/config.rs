@@ -23,7 +23,9 @@ pub(crate) fn run(config: Option<&Path>, format: Format) -> anyhow::Result<ExitC
     }
     // Only reading a setting finds out whether its value makes sense.
     let is_without_glpi = is_without_glpi(&source);
-    if !is_without_glpi {
+    if is_without_glpi {
+        grpc_server::config::check_telling(&source);
+    } else {
         grpc_server::Config::from_source(&source);
     }
     http_gateway::Config::from_source(&source);

@@ -133,7 +133,12 @@ async fn a_bad_file_is_refused_and_the_old_one_stays() {
     let told = reload(&mut world).await;
     assert!(told.contains("stays as it was") && told.contains("line 1"), "{told}");
     assert!(!told.contains("s3cret"), "{told}");
+    assert_eq!(told.matches("line 1").count(), 1, "once, although both listeners read it: {told}");
     assert_eq!(call(&world.http, &secret).await, 200);
+
+    clients.write(&format!("{line}\nconsole operate certificate=console.example.org"));
+    let told = reload(&mut world).await;
+    assert!(told.contains("AUTOMATGLPI_GRPC_CLIENT_CA_FILE"), "nor would it start: {told}");
 
     fs::remove_file(clients.path()).unwrap();
     assert!(reload(&mut world).await.contains("stays as it was"));

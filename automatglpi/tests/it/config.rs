@@ -65,6 +65,36 @@ async fn a_mistyped_setting_is_refused_by_every_command() {
 }
 
 #[tokio::test]
+async fn nobody_starts_who_could_not_tell_people_what_they_are_to_be_told() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut whole = crate::world::environment(&world.sandbox);
+    whole.push(("STATE_DIRECTORY", directory.path().to_str().unwrap().to_owned()));
+    for (name, value, told) in [
+        ("AUTOMATGLPI_NOTIFY", "bogus", "created,parked"),
+        ("AUTOMATGLPI_NOTIFY_ALLOW", "::::", "host names, addresses"),
+        ("AUTOMATGLPI_SMTP_URL", "nonsense", "smtps://"),
+        ("AUTOMATGLPI_NOTIFY_WEBHOOK_URL", "https://hooks.example.org/x", "_SECRET is missing"),
+        ("AUTOMATGLPI_SLACK_WEBHOOK_URL", "http://169.254.169.254/", "https:// address"),
+    ] {
+        let set = (name, value.to_owned());
+        let with_glpi: Vec<_> = whole.iter().cloned().chain([set.clone()]).collect();
+        for (command, settings) in [
+            ("serve", &with_glpi),
+            ("server", &with_glpi),
+            ("check", &with_glpi),
+            ("config", &with_glpi),
+            ("config", &vec![set]),
+        ] {
+            let output = process::output(&[command], settings).await;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command}, {name}: {said}");
+            assert!(said.contains(told), "{command}, {name}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_open_listener_without_a_token_is_refused() {
     let world = World::new().await;
     for (listen, token) in [

@@ -9,7 +9,7 @@ use service_kit::{
     settings::{self, Setting},
 };
 use spoken::Language;
-use ticketing_core::{announce, glpi, ticketing::Retention};
+use ticketing_core::{announce, ticketing::Retention};
 
 /// How long one sending may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,7 +35,8 @@ pub(super) fn settings(source: &Source, retention: Retention) -> announce::Setti
 /// Where it is told.
 pub(super) fn channels(
     source: &Source,
-    glpi: &glpi::Config,
+    glpi_url: &str,
+    extra_ca_pem: Option<Vec<u8>>,
     language: &Language,
 ) -> notices::Config {
     let networks = source.text(&settings::AUTOMATGLPI_NOTIFY_ALLOW).unwrap_or_default();
@@ -54,14 +55,14 @@ pub(super) fn channels(
     };
     notices::Config {
         language: language.clone(),
-        glpi_url: glpi_page(&glpi.url),
+        glpi_url: glpi_page(glpi_url),
         slack_url: address(&settings::AUTOMATGLPI_SLACK_WEBHOOK_URL),
         teams_url: address(&settings::AUTOMATGLPI_TEAMS_WEBHOOK_URL),
         mail: mail(source),
         webhook: address(&settings::AUTOMATGLPI_NOTIFY_WEBHOOK_URL)
             .map(|url| (url, webhook_secrets(source))),
         allow,
-        extra_ca_pem: glpi.extra_ca_pem.clone(),
+        extra_ca_pem,
         timeout: TIMEOUT,
     }
 }

@@ -24,7 +24,6 @@ const CLIENTS: &str = "\
     console operate token=TOKEN(console)\n\
     gate relay token=TOKEN(gate)\n\
     tablet create token=TOKEN(tablet) from=203.0.113.0/24\n\
-    mutual create token=TOKEN(mutual) certificate=mutual.example.org\n\
     slow create token=TOKEN(slow) rate=2/h";
 
 pub(crate) fn clients(lines: &str) -> String {
@@ -81,7 +80,6 @@ async fn each_credential_opens_what_its_role_allows_and_nothing_else() {
         ("", unknown, unknown, unknown),
         ("wrong", unknown, unknown, unknown),
         ("ivr-old", unknown, unknown, unknown),
-        ("mutual", unknown, unknown, unknown),
         ("ivr", ok, none, denied),
         ("reader", denied, none, denied),
         ("console", denied, none, ok),

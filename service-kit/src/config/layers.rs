@@ -78,7 +78,11 @@ impl Source {
 
     /// Sets a secret to the content of a file, which `named_by` names.
     fn set_from(&mut self, file: &str, setting: &Setting, named_by: &str) {
-        let content = fs::read_to_string(file);
+        // Some editors begin a file with a mark that nobody sees.
+        let content = fs::read_to_string(file).map(|text| match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        });
         match &content {
             // An empty token would let everybody in.
             Ok(text) if text.trim().is_empty() => {

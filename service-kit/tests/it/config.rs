@@ -134,6 +134,49 @@ fn a_secret_file_that_is_missing_or_empty_is_refused_once() {
 }
 
 #[test]
+fn a_mark_at_the_start_of_a_file_is_not_a_part_of_what_it_says() {
+    let (secret, nothing) = (file_with("\u{feff}s3cret\r\n"), file_with("\u{feff}\n"));
+    let path = |file: &NamedTempFile| file.path().to_str().unwrap().to_owned();
+    let toml = "\u{feff}language = \"en\"";
+    let marked = source(&[("GLPI_APP_TOKEN_FILE", &path(&secret))], Some(toml));
+    assert_eq!(marked.required_secret(&settings::GLPI_APP_TOKEN).expose_secret(), "s3cret");
+    assert_eq!(marked.required_text(&settings::AUTOMATGLPI_LANGUAGE), "en");
+    assert_eq!(marked.finish(), Ok(()));
+
+    let empty = source(&[("GLPI_APP_TOKEN_FILE", &path(&nothing))], None);
+    assert_eq!(problems(&empty), ["GLPI_APP_TOKEN_FILE names a file that is empty"]);
+}
+
+#[test]
+fn a_problem_is_told_once_however_often_its_setting_is_read() {
+    let source = source(&[("AUTOMATGLPI_CLIENTS", "s3cret")], None);
+    for _listener in 0..2 {
+        source.wrong_in(&settings::AUTOMATGLPI_CLIENTS, 1, "no name");
+    }
+    source.wrong_in(&settings::AUTOMATGLPI_CLIENTS, 2, "no name");
+    assert_eq!(problems(&source).len(), 2);
+}
+
+#[test]
+fn an_authority_that_vouches_for_nobody_is_refused() {
+    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n";
+    let half = "-----BEGIN CERTIFICATE-----\nMC4CAQAwBQYDK2Vw";
+    for (content, told) in [
+        (key, "holds no certificate"),
+        ("", "holds no certificate"),
+        ("perhaps\n", "holds no certificate"),
+        (half, "is damaged"),
+    ] {
+        let file = file_with(content);
+        let source = source(&[("GLPI_CA_FILE", file.path().to_str().unwrap())], None);
+        assert_eq!(source.certificates(&settings::GLPI_CA_FILE), None);
+        let problems = problems(&source).join("\n");
+        assert!(problems.contains("GLPI_CA_FILE") && problems.contains(told), "{problems}");
+        assert!(!problems.contains("MC4CAQ"), "{problems}");
+    }
+}
+
+#[test]
 fn only_secrets_are_read_from_files() {
     let source = source(&[("GLPI_URL_FILE", "/dev/null")], Some("language_file = \"/dev/null\""));
     assert_eq!(problems(&source).len(), 2);
