@@ -56,6 +56,9 @@ pub const OURS: &[&str] = &[
     "ticketing_proto",
 ];
 
+/// Of the one line that no filter holds back.
+const CHANGE: &str = "service_kit::log_filter";
+
 /// Whether this comes from one of our crates.
 pub(super) fn is_ours(metadata: &Metadata<'_>) -> bool {
     let root = metadata.target().split("::").next().unwrap_or_default();
@@ -83,7 +86,8 @@ pub(super) fn layer(
     let (filter, handle) = reload::Layer::new(filter);
     // With a hint, else every disabled event of every crate would be asked about.
     let fit = FilterFn::new(fits_a_line).with_max_level_hint(LevelFilter::TRACE);
-    let filter = filter.and(fit);
+    let change = FilterFn::new(|metadata| metadata.target() == CHANGE);
+    let filter = filter.or(change.with_max_level_hint(LevelFilter::WARN)).and(fit);
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let layer = if json {
         lines.json().with_span_list(false).with_filter(filter).boxed()
@@ -105,10 +109,13 @@ impl Handle {
     pub(super) fn set(&self, filter: &str) -> Result<(), BadFilter> {
         let parsed = parse(filter)?;
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        self.filter.reload(parsed).map_err(BadFilter::Ended)?;
+        // Before it takes effect, and whatever either of them holds back: whoever makes a service
+        // silent shall leave a trace.
         if *text != filter {
-            tracing::info!(filter, "the log filter was changed");
+            let from = text.as_str();
+            tracing::warn!(target: CHANGE, from, to = filter, "the log filter was changed");
         }
+        self.filter.reload(parsed).map_err(BadFilter::Ended)?;
         filter.clone_into(&mut text);
         Ok(())
     }

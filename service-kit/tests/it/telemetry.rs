@@ -51,6 +51,36 @@ fn text_logs_have_no_colours_when_nobody_watches() {
 }
 
 #[test]
+fn whoever_silences_the_log_leaves_a_trace_in_it() {
+    let output = child::running("telemetry::a_process_that_is_silenced").output().unwrap();
+    assert!(output.status.success());
+    let logged = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<&str> = logged.lines().collect();
+    let [off, error, info, seen] = &told[..] else { panic!("{logged}") };
+    for (line, from, to) in [(off, "warn", "off"), (error, "off", "error"), (info, "error", "info")]
+    {
+        assert!(line.contains("WARN") && line.contains("the log filter was changed"), "{line}");
+        assert!(line.contains(&format!("from=\"{from}\" to=\"{to}\"")), "{line}");
+    }
+    assert!(seen.contains("heard again"), "{seen}");
+}
+
+#[test]
+fn a_process_that_is_silenced() {
+    if !child::is_this_process() {
+        return;
+    }
+    let handle = telemetry::init(&telemetry::Config::from_source(&source("warn", "text"))).unwrap();
+    handle.set_filter("off").unwrap();
+    tracing::error!("not heard");
+    handle.set_filter("error").unwrap();
+    tracing::warn!("not heard");
+    handle.set_filter("info").unwrap();
+    handle.set_filter("info").unwrap();
+    tracing::info!("heard again");
+}
+
+#[test]
 fn a_process_that_logs_json() {
     if !child::is_this_process() {
         return;
