@@ -137,7 +137,7 @@ async fn signed(
         return Err(unsigned(BadSignature::Missing, language));
     }
     let (head, body) = request.into_parts();
-    let body = body::read(body, language).await?;
+    let body = body::read(&head.headers, body, language).await?;
     let header = |name: &str| text(&head.headers, name);
     key.verify(header, &body, now()).map_err(|wrong| unsigned(wrong, language))?;
     let id = SignedId(header("webhook-id").unwrap_or_default().to_owned());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes, HttpBody as _},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use spoken::{Language, Sentence};
@@ -18,7 +18,15 @@ const LARGEST_BYTES: usize = 1024 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(2);
 
 /// The whole body, or the problem that tells why not.
-pub(crate) async fn read(body: Body, language: &Language) -> Result<Bytes, Problem> {
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    language: &Language,
+) -> Result<Bytes, Problem> {
+    if is_encoded(headers) {
+        let detail = "send the body as it is, without Content-Encoding";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, language));
+    }
     let too_large = || {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "at most 1 MiB is taken", language)
             .saying(Sentence::TooLong)
@@ -40,6 +48,18 @@ pub(crate) async fn read(body: Body, language: &Language) -> Result<Bytes, Probl
     }
 }
 
+/// Whether the body must be decoded before it can be read, which nothing here does: a small one
+/// could become a huge one.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
+        // Some clients name the charset here; it encodes nothing.
+        let is_plain = |coding: &str| {
+            ["", "identity", "utf-8", "utf8"].contains(&coding.trim().to_ascii_lowercase().as_str())
+        };
+        !value.to_str().is_ok_and(|codings| codings.split(',').all(is_plain))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -50,7 +70,7 @@ mod tests {
 
     async fn status(chunks: Vec<io::Result<Bytes>>) -> Option<StatusCode> {
         let body = Body::from_stream(tokio_stream::iter(chunks));
-        let read = read(body, &Language::default()).await;
+        let read = read(&HeaderMap::new(), body, &Language::default()).await;
         read.err().map(|problem| problem.into_response().status())
     }
 
@@ -60,6 +80,25 @@ mod tests {
         assert_eq!(status((0..4).map(|_| chunk()).collect()).await, None);
         let larger = (0..5).map(|_| chunk()).collect();
         assert_eq!(status(larger).await, Some(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+
+    #[test]
+    fn only_what_changes_the_body_counts_as_an_encoding() {
+        for (codings, expected) in [
+            (&[][..], false),
+            (&["identity"], false),
+            (&["UTF-8"], false),
+            (&["gzip"], true),
+            (&["identity, br"], true),
+            (&["identity", "deflate"], true),
+            (&["é"], true),
+        ] {
+            let mut headers = HeaderMap::new();
+            for coding in codings {
+                headers.append(header::CONTENT_ENCODING, coding.parse().unwrap());
+            }
+            assert_eq!(is_encoded(&headers), expected, "{codings:?}");
+        }
     }
 
     #[tokio::test]

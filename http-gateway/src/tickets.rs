@@ -49,7 +49,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
         (status = 401, description = "No or wrong token", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body took too long", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "More than 1 MiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON, or compressed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used for other content", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was recorded", body = Problem, content_type = "application/problem+json"),
@@ -68,7 +68,7 @@ pub(crate) async fn create(
         let detail = "send application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, &accepted));
     }
-    let body: Bytes = body::read(body, &accepted).await?;
+    let body: Bytes = body::read(&head.headers, body, &accepted).await?;
     let (mut ticket, mut errors) = request::parse(&body)
         .map_err(|detail| Problem::new(StatusCode::BAD_REQUEST, detail, &accepted))?;
     let signed = head.extensions.get::<SignedId>().map(|SignedId(id)| {

@@ -52,7 +52,7 @@ use translate::Refusal;
         (status = 401, description = "No or wrong token", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body took too long", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "More than 1 MiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "An upload", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "An upload, or no text: compressed or binary", body = Problem, content_type = "application/problem+json"),
     ),
     security((), ("bearer" = []))
 )]
@@ -63,7 +63,7 @@ pub(crate) async fn receive(
 ) -> Result<Reply, Problem> {
     let (head, body) = request.into_parts();
     let language = app.language();
-    let body = body::read(body, language).await?;
+    let body = body::read(&head.headers, body, language).await?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let content_type = String::from_utf8_lossy(content_type.unwrap_or_default());
     let query = head.uri.query().unwrap_or_default();

@@ -27,7 +27,7 @@ pub(crate) enum Node {
 pub(crate) enum Unreadable {
     /// It claims to be JSON, or looks like it, and is not.
     NotJson,
-    /// It is of a type that is not taken, such as an upload.
+    /// It is of a type that is not taken, such as an upload, or no text at all.
     UnsupportedType,
 }
 
@@ -86,10 +86,20 @@ fn read_body(content_type: &str, body: &[u8]) -> Result<Node, Unreadable> {
             Err(_) => {}
         }
     }
+    if is_binary(text) {
+        return Err(Unreadable::UnsupportedType);
+    }
     if content_type.contains("form-urlencoded") && text.contains('=') {
         return Ok(Node::Fields(form(text)));
     }
     Ok(Node::Text(text.to_owned()))
+}
+
+/// Whether nobody can have written this: a file, something compressed, a sound. One character in
+/// ten may be odd, as are the quotation marks of Windows-1252.
+fn is_binary(text: &str) -> bool {
+    let odd = text.chars().filter(|c| c.is_control() && !c.is_whitespace()).count();
+    text.contains('\0') || odd * 10 > text.chars().count()
 }
 
 /// A list of one object is that object.
@@ -287,6 +297,20 @@ mod tests {
             read("multipart/form-data; boundary=x", "", b"--x"),
             Err(Unreadable::UnsupportedType)
         );
+    }
+
+    #[test]
+    fn what_nobody_can_have_written_is_no_text() {
+        let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x2b\x48\xcc\xcb\x4c\x05\0";
+        let noise: Vec<u8> = (1..=255).collect();
+        for body in [&gzip[..], &noise, b"RIFF\0\0\0\0WAVE", b"panne\0"] {
+            for content_type in ["", "text/plain", "application/octet-stream", FORM] {
+                let read = read(content_type, "", body);
+                assert_eq!(read, Err(Unreadable::UnsupportedType), "{content_type} {body:?}");
+            }
+        }
+        let quoted = b"l'\x93imprimante\x94 du 2e \x85 est bloqu\xe9e\r\n\tdepuis hier";
+        assert!(read("text/plain", "", quoted).is_ok());
     }
 
     #[test]

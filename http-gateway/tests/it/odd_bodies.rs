@@ -10,7 +10,7 @@ use proptest::{
 use serde_json::{Map, Value, json};
 use ticketing_proto::v1::CreateTicketRequest;
 
-use crate::world::World;
+use crate::world::{World, problem};
 
 const CONTENT_TYPES: [&str; 5] = [
     "application/json",
@@ -293,4 +293,25 @@ fn any_bytes_under_any_type_are_answered() {
         post(world, CONTENT_TYPES[content_type], body).await;
         world.asked().created.iter().for_each(keeps_the_limits);
     });
+}
+
+#[tokio::test]
+async fn a_compressed_body_makes_no_ticket_of_garbage() {
+    // `{"problem":"panne"}`, as `gzip` writes it.
+    const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xab\x56\x2a\x28\xca\x4f\xca\x49\xcd\
+        \x55\xb2\x52\x2a\x48\xcc\xcb\x4b\x55\xaa\x05\0\xf5\x8a\xef\xf2\x13\0\0\0";
+    let world = World::new().await;
+    let v1 = || world.client.post(format!("{}/v1/tickets", world.url));
+    let json = ("content-type", "application/json");
+    for (request, detail) in [
+        (world.webhook().header(json.0, json.1).header("content-encoding", "gzip"), "as it is"),
+        (world.webhook().header("content-encoding", "gzip"), "as it is"),
+        (v1().header(json.0, json.1).header("content-encoding", "gzip"), "as it is"),
+        (world.webhook(), "send JSON"),
+        (world.webhook().header("content-type", "application/octet-stream"), "send JSON"),
+    ] {
+        let problem = problem(request.body(GZIP).send().await.unwrap(), 415).await;
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+    }
+    assert_eq!(world.asked().created.len(), 0);
 }
