@@ -275,6 +275,26 @@ async fn what_is_wrong_is_said_with_its_exit_code() {
 }
 
 #[tokio::test]
+async fn who_asks_a_server_with_a_certificate_without_tls_is_told_of_https() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let (certificate, key) = (files.path().join("c.pem"), files.path().join("k.pem"));
+    std::fs::write(&certificate, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let world = World::with(&[
+        ("AUTOMATGLPI_GRPC_TLS_CERT_FILE", certificate.to_str().unwrap()),
+        ("AUTOMATGLPI_GRPC_TLS_KEY_FILE", key.to_str().unwrap()),
+    ])
+    .await;
+    let plain = [("AUTOMATGLPI_GRPC_URL", world.grpc.clone())];
+    assert!(plain[0].1.starts_with("http://"));
+    let output = process::output(&["outbox", "stats"], &plain).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("AUTOMATGLPI_GRPC_URL begins with https://"), "{said}");
+}
+
+#[tokio::test]
 async fn a_port_without_a_grpc_server_is_told_from_a_refusal() {
     let world = World::new().await;
     let web = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -62,7 +62,7 @@ impl Client {
             .await
             .with_context(|| {
                 let url = &address.url;
-                format!("no gRPC server answers at {url}: does it run, and is AUTOMATGLPI_GRPC_URL right?")
+                format!("no gRPC server answers at {url}: does it run, and is AUTOMATGLPI_GRPC_URL right? {WITH_A_CERTIFICATE}")
             })?;
         Ok(Self(OperationsServiceClient::with_interceptor(channel, Bearer(token?))))
     }
@@ -191,6 +191,10 @@ fn status(status: Option<v1::Status>) -> anyhow::Result<StatusView> {
 const NOT_THE_GATEWAY: &str = "AUTOMATGLPI_GRPC_URL should be where the gRPC server listens \
     (AUTOMATGLPI_GRPC_LISTEN, as a rule port 50051), not the web gateway or the admin port";
 
+/// Its server hangs up on whoever does not speak TLS, and cannot tell him why.
+const WITH_A_CERTIFICATE: &str = "If the server has a certificate, AUTOMATGLPI_GRPC_URL begins with https:// and names it as \
+    the certificate does";
+
 /// The server's refusal in words; its details are for programs.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn told(status: Status) -> anyhow::Error {
@@ -207,7 +211,9 @@ fn told(status: Status) -> anyhow::Error {
         }
         // Nothing that a server said, but what became of the connection.
         _ if status.source().is_some() => {
-            anyhow!("no gRPC server, or one that broke off: {NOT_THE_GATEWAY}")
+            anyhow!(
+                "no gRPC server, or one that broke off: {NOT_THE_GATEWAY}. {WITH_A_CERTIFICATE}"
+            )
         }
         code if status.message().is_empty() => anyhow!("the gRPC server refused: {code}"),
         _ => anyhow!("{}", status.message()),
