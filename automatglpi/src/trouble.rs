@@ -51,6 +51,6 @@ fn gateway_is_misconfigured(error: &http_gateway::Error) -> bool {
     use http_gateway::Error;
     match error {
         Error::Unguarded(_) | Error::GrpcUrl(_) | Error::GrpcToken | Error::Tls(_) => true,
-        Error::Listen { .. } | Error::Serve(_) => false,
+        Error::Listen { .. } => false,
     }
 }

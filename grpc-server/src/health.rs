@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use service_kit::{Pulse, Shutdown, admin::Readiness};
+use listener::admin::Readiness;
+use service_kit::{Pulse, Shutdown};
 use ticketing_core::ticketing::Ticketing;
 use ticketing_proto::v1::ticketing_service_server::TicketingServiceServer;
 use tokio::{sync::watch, time::timeout};

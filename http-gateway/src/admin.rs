@@ -1,6 +1,6 @@
 //! Whether the gateway is ready, for the admin port.
 
-use service_kit::admin::Readiness;
+use listener::admin::Readiness;
 use tokio_util::sync::CancellationToken;
 
 use crate::upstream::Upstream;

@@ -8,10 +8,8 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use access::Gate;
-use axum_server::Handle;
 use listener::{Door, Inside, OpenError, Protocols, Traffic};
 use service_kit::{Shutdown, config::Source, reload::Change, settings};
-use tokio::net::TcpListener;
 
 mod admin;
 mod auth;
@@ -37,7 +35,7 @@ use upstream::Upstream;
 #[derive(Debug)]
 pub struct Gateway {
     public: Door,
-    admin: TcpListener,
+    admin: Door,
     app: App,
     shutdown_within: Duration,
 }
@@ -70,9 +68,6 @@ pub enum Error {
     /// The gRPC server's token cannot be sent.
     #[error("AUTOMATGLPI_GRPC_TOKEN holds characters that a header cannot")]
     GrpcToken,
-    /// The gateway failed while running.
-    #[error("the web gateway failed")]
-    Serve(#[source] io::Error),
 }
 
 impl Gateway {
@@ -105,7 +100,7 @@ impl Gateway {
                 }
             })?;
         let (address, setting) = (config.admin_listen, &settings::AUTOMATGLPI_ADMIN_LISTEN);
-        let admin = service_kit::admin::listen(address, setting)
+        let admin = listener::admin::open(address, setting)
             .await
             .map_err(|error| Error::Listen { address, variable: setting.name, error })?;
         let app = App::new(upstream, gate, config.language, config.fields);
@@ -143,17 +138,14 @@ impl Gateway {
         let Self { public, admin, app, shutdown_within } = self;
         let (upstream, stopping) = (app.upstream().clone(), shutdown.soft().clone());
         let health =
-            service_kit::admin::routes(move || admin::ready(upstream.clone(), stopping.clone()));
-        let admin_handle = Handle::new();
-        let admin = service_kit::admin::serve(admin, health, admin_handle.clone());
+            listener::admin::routes(move || admin::ready(upstream.clone(), stopping.clone()));
         let public = public.serve(router::routes(app), shutdown.soft().clone());
         tokio::select! {
             () = public => {}
             // Health is told until the last call is answered.
-            ended = admin => return ended.map_err(Error::Serve),
+            never = listener::admin::serve(admin, health) => match never {},
             () = give_up(&shutdown, shutdown_within) => {}
         }
-        admin_handle.shutdown();
         Ok(())
     }
 }

@@ -99,8 +99,19 @@ impl Door {
         };
         make_room(guards.connections);
         let listener = TcpListener::bind(address).await?;
-        let room = Room::new(protocols.listener(), &guards);
-        Ok(Self { listener, inside: Inside::new(), protocols, guards, tls, room })
+        Ok(Self::of(listener, protocols.listener(), protocols, guards, tls))
+    }
+
+    /// One that is counted under that name.
+    pub(crate) fn of(
+        listener: TcpListener,
+        name: doors::Listener,
+        protocols: Protocols,
+        guards: Guards,
+        tls: Option<Tls>,
+    ) -> Self {
+        let room = Room::new(name, &guards);
+        Self { listener, inside: Inside::new(), protocols, guards, tls, room }
     }
 
     /// The address listened on.

@@ -4,8 +4,10 @@
 //! task of its own, in which it must be done with its TLS handshake and with its first request in
 //! time, and ends when it is idle. Handlers find out who is at the other end by the request's
 //! extension [`Peer`]. [`Tls`] holds the certificate, and takes its successor while the door is
-//! open. Within the process, an [`Inside`] leads to the same services without a socket.
+//! open. Within the process, an [`Inside`] leads to the same services without a socket. Health and metrics
+//! have a door of their own, of [`admin`].
 
+pub mod admin;
 mod config;
 mod connection;
 mod descriptors;

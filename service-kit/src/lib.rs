@@ -1,6 +1,5 @@
 //! What every process needs: configuration source, telemetry, shutdown.
 
-pub mod admin;
 pub mod config;
 pub mod line;
 mod pulse;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::http::HeaderMap;
+use http::HeaderMap;
 use meters::calls::{self, Outcome, Surface};
 use tokio::time::Instant;
 use tracing::Span;

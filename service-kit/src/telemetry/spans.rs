@@ -1,6 +1,6 @@
 //! One call, followed through this process and on to the next by W3C trace context.
 
-use axum::http::HeaderMap;
+use http::HeaderMap;
 use opentelemetry::{
     global,
     trace::{TraceContextExt as _, TraceId},

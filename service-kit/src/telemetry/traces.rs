@@ -83,7 +83,7 @@ impl Provider {
 
 /// Whether traces can be sent there. A path or a password would be ignored.
 pub(super) fn is_collector(url: &str) -> bool {
-    let Ok(uri) = url.parse::<axum::http::Uri>() else { return false };
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
     let has_host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     matches!(uri.scheme_str(), Some("http" | "https"))
         && has_host

@@ -2,23 +2,28 @@
 //!
 //! Nothing here needs a token, and nothing here is personal or secret; still, keep it inside.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use axum::{
-    Router,
-    extract::ConnectInfo,
+    Extension, Router,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
+use meters::doors;
+use service_kit::{settings::Setting, telemetry};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutLayer;
 
-use crate::{settings::Setting, telemetry};
+use crate::{Door, Guards, Peer, Protocols};
 
-/// A client that sends no complete request in this time is gone.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A request that takes longer, its body included, is answered with 408. Readiness asks the server
+/// behind a gateway, which has a second.
+const WHOLE_CALL_WITHIN: Duration = Duration::from_secs(5);
+
+/// A few monitors and probes; half of them from one machine, so that it cannot shut out the others.
+const CONNECTIONS: usize = 64;
 
 /// More than any filter needs.
 const LONGEST_FILTER_BYTES: usize = 4096;
@@ -42,10 +47,11 @@ where
         .route("/metrics", get(metrics))
         .route("/log", get(log).put(set_log))
         .layer(axum::extract::DefaultBodyLimit::max(LONGEST_FILTER_BYTES))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WHOLE_CALL_WITHIN))
 }
 
 /// Listens; beyond loopback, where strangers could read along, with a warning.
-pub async fn listen(address: SocketAddr, setting: &Setting) -> io::Result<TcpListener> {
+pub async fn open(address: SocketAddr, setting: &Setting) -> io::Result<Door> {
     let listener = TcpListener::bind(address).await?;
     if !address.ip().is_loopback() {
         tracing::warn!(
@@ -54,19 +60,18 @@ pub async fn listen(address: SocketAddr, setting: &Setting) -> io::Result<TcpLis
             "health and metrics are open beyond this machine: let only monitoring reach them"
         );
     }
-    Ok(listener)
+    let guards = Guards {
+        connections: CONNECTIONS,
+        connections_per_source: CONNECTIONS / 2,
+        ..Guards::default()
+    };
+    Ok(Door::of(listener, doors::Listener::Admin, Protocols::Http1And2, guards, None))
 }
 
-/// Serves the routes until the handle is shut down.
-pub async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
-    let mut server = axum_server::from_tcp(listener.into_std()?)?.handle(handle);
-    let http = server.http_builder();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    server.serve(routes.into_make_service_with_connect_info::<SocketAddr>()).await
+/// Serves as long as it is polled; dropped, it ends its connections at once.
+pub async fn serve(door: Door, routes: Router) -> Infallible {
+    door.serve(routes, CancellationToken::new()).await;
+    std::future::pending().await
 }
 
 async fn metrics() -> Response {
@@ -87,8 +92,8 @@ async fn log() -> Response {
 }
 
 /// Only from this machine: whoever can make a service silent can hide what he does to it.
-async fn set_log(ConnectInfo(from): ConnectInfo<SocketAddr>, filter: String) -> Response {
-    if !from.ip().to_canonical().is_loopback() {
+async fn set_log(Extension(peer): Extension<Peer>, filter: String) -> Response {
+    if !peer.address.ip().to_canonical().is_loopback() {
         return (StatusCode::FORBIDDEN, "only from this machine\n").into_response();
     }
     let Some(telemetry) = telemetry::running() else {
