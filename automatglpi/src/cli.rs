@@ -239,13 +239,17 @@ pub(crate) enum Outbox {
     /// Erase what a caller said from the outbox; what GLPI has is not touched
     ///
     /// Delivered requests lose what was said, parked ones are given up as well. Without --yes
-    /// nothing is erased and the requests are only listed. The exit code is 1 if some are left.
+    /// nothing is erased and the requests are only listed. Requests that only mention the caller are
+    /// left unless asked for. The exit code is 1 if some are left.
     Erase {
         #[command(flatten)]
         caller: Caller,
         /// Also give up and erase requests that have still to be delivered
         #[arg(long)]
         also_waiting: bool,
+        /// Also erase requests that only mention the caller: look at them with `find` first
+        #[arg(long)]
+        mentioned: bool,
         /// Erase, instead of listing what would be
         #[arg(long)]
         yes: bool,

@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 use ticketing_core::{
     clock::{Clock, SystemClock},
     outbox::{Entry, Erasure, Filter, State},
-    person::Person,
+    person::{Link, Person},
     ticket::Reference,
-    ticketing::{Erased, Scope, Ticketing},
+    ticketing::{Erased, Hit, Reach, Scope, Ticketing},
 };
 use ticketing_proto::v1::{self, operations_service_server::OperationsService};
 use tokio_stream::{Stream, StreamExt as _, wrappers::IntervalStream};
@@ -95,8 +95,10 @@ impl OperationsService for Operations {
         let found = self.ticketing.find_caller(&person, after).await;
         let found = found.map_err(|error| service::told(&error))?;
         let include = request.include_content;
+        let mentioning = found.rows.iter().filter(|hit| hit.link == Link::Mentioned);
         Ok(Response::new(v1::FindCallerResponse {
-            entries: found.rows.iter().map(|entry| message(entry, include)).collect(),
+            mentioning_references: mentioning.map(|hit| hit.entry.reference.to_string()).collect(),
+            entries: found.rows.iter().map(|Hit { entry, .. }| message(entry, include)).collect(),
             next_page_token: found.next.map(|last| last.to_string()).unwrap_or_default(),
         }))
     }
@@ -108,12 +110,15 @@ impl OperationsService for Operations {
         let request = request.into_inner();
         let (person, after) =
             caller(&request.caller, &request.page_token).map_err(status::invalid)?;
-        let erased = self.ticketing.erase_caller(&person, request.also_waiting, after).await;
+        let reach = Reach { open: request.also_waiting, mentioned: request.also_mentioning };
+        let erased = self.ticketing.erase_caller(&person, reach, after).await;
         let erased = erased.map_err(|error| service::told(&error))?;
         let scrubbed = self.ticketing.scrub().await.map_err(|error| service::told(&error))?;
         for Erased { entry, erasure } in &erased.rows {
             let reference = &entry.reference;
-            tracing::info!(%reference, ?erasure, "erased because the caller asked for it");
+            if let Some(erasure) = erasure {
+                tracing::info!(%reference, ?erasure, "erased because the caller asked for it");
+            }
         }
         Ok(Response::new(v1::EraseCallerResponse {
             traces_left: !scrubbed && !erased.rows.is_empty(),
@@ -248,9 +253,10 @@ fn caller(
 fn erased_message(Erased { entry, erasure }: &Erased) -> v1::ErasedEntry {
     let erasure = match erasure {
         // A row that is gone altogether is erased.
-        Erasure::Erased | Erasure::Unknown => v1::Erasure::Erased,
-        Erasure::StillOpen => v1::Erasure::StillOpen,
-        Erasure::BeingSent => v1::Erasure::BeingSent,
+        Some(Erasure::Erased | Erasure::Unknown) => v1::Erasure::Erased,
+        Some(Erasure::StillOpen) => v1::Erasure::StillOpen,
+        Some(Erasure::BeingSent) => v1::Erasure::BeingSent,
+        None => v1::Erasure::Mentions,
     };
     v1::ErasedEntry { entry: Some(message(entry, false)), erasure: erasure.into() }
 }

@@ -24,7 +24,7 @@ use crate::{
 
 mod personal_data;
 
-pub use personal_data::{Erased, Found, Retention};
+pub use personal_data::{Erased, Found, Hit, Reach, Retention};
 
 /// Records requests and delivers them; cheap to clone.
 #[derive(Debug, Clone)]

@@ -42,10 +42,11 @@ pub(crate) async fn run(config: Option<&Path>, order: Outbox) -> anyhow::Result<
         Outbox::Find { caller, personal, format } => {
             caller::find(client().await?, &caller.caller, personal, format).await
         }
-        Outbox::Erase { caller, also_waiting, yes, format } => {
+        Outbox::Erase { caller, also_waiting, mentioned, yes, format } => {
             let caller = caller.caller;
             if yes {
-                caller::erase(client().await?, &caller, also_waiting, format).await
+                let reach = caller::Reach { also_waiting, mentioned };
+                caller::erase(client().await?, &caller, reach, format).await
             } else {
                 caller::show_what_would_be_erased(client().await?, &caller, format).await
             }

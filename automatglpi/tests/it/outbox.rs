@@ -118,6 +118,39 @@ async fn a_caller_is_told_what_is_kept_and_has_it_erased() {
     assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
 }
 
+#[tokio::test]
+async fn a_caller_named_only_in_what_was_said_is_shown_and_erased_when_asked_for() {
+    let world = World::new().await;
+    let payload = json!({"caller_name": "Hortense Vermicelle (compta)", "problem": "Panne"});
+    let first = world.call(payload).await.body["reference"].as_str().unwrap().to_owned();
+    let payload =
+        json!({"caller_name": "Jean", "problem": "Mme Vermicelle Hortense n'a plus d'écran"});
+    let second = world.call(payload).await.body["reference"].as_str().unwrap().to_owned();
+
+    let caller = ["--caller", "Mme Hortense Vermicelle"];
+    let found = world.json(&[&["outbox", "find", "--json"], &caller[..]].concat()).await;
+    let told: Vec<_> = found.iter().map(|entry| (&entry["reference"], &entry["found"])).collect();
+    assert_eq!(told, [(&json!(first), &json!("called")), (&json!(second), &json!("mentioned"))]);
+    let erase = [&["outbox", "erase", "--yes"], &caller[..]].concat();
+    let erased = world.run(&erase).await;
+    assert_eq!(erased.status.code(), Some(1), "{erased:?}");
+    let told = String::from_utf8(erased.stdout).unwrap();
+    assert_eq!(
+        told,
+        format!("{first} is erased\n{second} only mentions that caller and was not erased\n")
+    );
+    assert!(String::from_utf8_lossy(&erased.stderr).contains("--mentioned"));
+
+    let erased = world.run(&[&erase[..], &["--mentioned"]].concat()).await;
+    assert_eq!(String::from_utf8(erased.stdout).unwrap(), format!("{second} is erased\n"));
+    assert_eq!(erased.status.code(), Some(0));
+    let nothing = world.run(&[&["outbox", "find"], &caller[..]].concat()).await;
+    assert!(
+        String::from_utf8_lossy(&nothing.stderr).contains("try other spellings"),
+        "{nothing:?}"
+    );
+}
+
 /// Yesterday's copy says that a request waits which has been delivered since.
 #[tokio::test]
 async fn a_copy_put_back_doubles_no_ticket() {

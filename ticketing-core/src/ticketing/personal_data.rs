@@ -8,7 +8,7 @@ use meters::store::Operation;
 use super::{Error, Ticketing};
 use crate::{
     outbox::{Entry, Erasure, Filter, StoreError, Work, measured},
-    person::Person,
+    person::{Link, Person},
     ticket::Reference,
 };
 
@@ -24,11 +24,21 @@ pub struct Retention {
 /// A person's requests, found so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found<T> {
-    /// Tickets in the order of recording, each before its follow-ups. May be empty though there
-    /// is more to look through.
+    /// In the order of recording, each ticket before its follow-ups; a follow-up that mentions the
+    /// person while its ticket does not stands alone. May be empty though there is more to look
+    /// through.
     pub rows: Vec<T>,
     /// Where to go on; `None`: all has been looked through.
     pub next: Option<Reference>,
+}
+
+/// A row that has to do with a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The row.
+    pub entry: Entry,
+    /// What it has to do with the person; of a follow-up, what its ticket has.
+    pub link: Link,
 }
 
 /// What became of a row that a caller asked to erase.
@@ -36,8 +46,17 @@ pub struct Found<T> {
 pub struct Erased {
     /// The row, as it stood before.
     pub entry: Entry,
-    /// What became of it.
-    pub erasure: Erasure,
+    /// What became of it; `None`: it only mentions the person and was left as it is.
+    pub erasure: Option<Erasure>,
+}
+
+/// What is erased besides settled and parked requests of the caller.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reach {
+    /// Those that have still to be delivered.
+    pub open: bool,
+    /// Those that only mention the person.
+    pub mentioned: bool,
 }
 
 /// Rows looked at in one go, none of them held longer than that.
@@ -53,14 +72,15 @@ const ERASED_AT_ONCE: u32 = 500;
 const EVERY: Duration = Duration::from_mins(10);
 
 impl Ticketing {
-    /// Requests of a person that still hold what was said, in any state, after that row.
+    /// Requests of a person, or that mention one, that still hold what was said, in any state, after
+    /// that row.
     ///
     /// There is no index for it: rows are read in the order of recording, some thousands per call.
     pub async fn find_caller(
         &self,
         person: &Person,
         mut after: Option<Reference>,
-    ) -> Result<Found<Entry>, Error> {
+    ) -> Result<Found<Hit>, Error> {
         let mut rows = Vec::new();
         for _ in 0..PAGES {
             let filter = Filter { after: after.take(), limit: PAGE, ..Filter::default() };
@@ -68,12 +88,17 @@ impl Ticketing {
             let full = u32::try_from(page.len()).is_ok_and(|count| count == PAGE);
             after = page.last().filter(|_| full).map(|entry| entry.reference.clone());
             for entry in page {
-                let Some(Work::Ticket(ticket)) = &entry.work else { continue };
-                if person.called_for(ticket) {
+                let found =
+                    entry.work.as_ref().and_then(|work| Some((work, person.in_work(work)?)));
+                let Some((work, link)) = found else { continue };
+                if matches!(work, Work::Ticket(_)) {
                     let followups = self.outbox.followups(&entry.reference).await;
-                    rows.push(entry);
+                    rows.push(Hit { entry, link });
                     let followups = followups.map_err(Error::Store)?.into_iter();
-                    rows.extend(followups.filter(|followup| followup.work.is_some()));
+                    let telling = followups.filter(|followup| followup.work.is_some());
+                    rows.extend(telling.map(|entry| Hit { entry, link }));
+                } else if !self.is_found_by_its_ticket(person, &entry).await? {
+                    rows.push(Hit { entry, link });
                 }
             }
             if after.is_none() {
@@ -83,20 +108,37 @@ impl Ticketing {
         Ok(Found { rows, next: after })
     }
 
+    /// Whether a follow-up is found by its ticket.
+    async fn is_found_by_its_ticket(
+        &self,
+        person: &Person,
+        followup: &Entry,
+    ) -> Result<bool, Error> {
+        let Some(parent) = &followup.parent else { return Ok(false) };
+        let ticket = self.outbox.find(parent).await.map_err(Error::Store)?;
+        let work = ticket.and_then(|ticket| ticket.work);
+        Ok(work.is_some_and(|work| person.in_work(&work).is_some()))
+    }
+
     /// Erases what a person said, after that row: from settled and parked requests, which are given
-    /// up, and with `also_open` from those that still wait as well. Requests being sent stay.
+    /// up, and from others as far as `reach` goes. Requests being sent stay.
     pub async fn erase_caller(
         &self,
         person: &Person,
-        also_open: bool,
+        reach: Reach,
         after: Option<Reference>,
     ) -> Result<Found<Erased>, Error> {
         let found = self.find_caller(person, after).await?;
         let mut rows = Vec::new();
-        for entry in found.rows {
-            let now = self.clock.now();
-            let erasure = self.outbox.erase(&entry.reference, also_open, now).await;
-            rows.push(Erased { entry, erasure: erasure.map_err(Error::Store)? });
+        for Hit { entry, link } in found.rows {
+            let erasure = if link == Link::Called || reach.mentioned {
+                let now = self.clock.now();
+                let erasing = self.outbox.erase(&entry.reference, reach.open, now).await;
+                Some(erasing.map_err(Error::Store)?)
+            } else {
+                None
+            };
+            rows.push(Erased { entry, erasure });
         }
         Ok(Found { rows, next: found.next })
     }

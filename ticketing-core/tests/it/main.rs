@@ -6,4 +6,5 @@ mod check;
 mod delivery;
 mod fairness;
 mod idempotency;
+mod personal_data;
 mod world;

@@ -6,12 +6,26 @@ use ticketing_proto::v1;
 
 use super::{
     client::Client,
-    view::{self, EntryView, ErasedView},
+    view::{self, EntryView, ErasedView, Found},
 };
 use crate::{
     cli::{Format, Personal},
     output,
 };
+
+/// What is erased besides a caller's settled and parked requests.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    pub(super) also_waiting: bool,
+    pub(super) mentioned: bool,
+}
+
+/// How many entries were found.
+#[derive(Default)]
+struct Counted {
+    all: usize,
+    mentioning: usize,
+}
 
 /// Shows a caller's requests.
 pub(super) async fn find(
@@ -20,8 +34,8 @@ pub(super) async fn find(
     Personal { personal }: Personal,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
-    if show(client, caller, personal, format).await? == 0 {
-        output::talk("nothing is kept of that caller");
+    if show(client, caller, personal, format).await?.all == 0 {
+        say_that_nothing_is_kept();
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -32,12 +46,31 @@ pub(super) async fn show_what_would_be_erased(
     caller: &str,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
-    if show(client, caller, false, format).await? == 0 {
-        output::talk("nothing is kept of that caller");
+    let found = show(client, caller, false, format).await?;
+    if found.all == 0 {
+        say_that_nothing_is_kept();
         return Ok(ExitCode::SUCCESS);
     }
     output::talk("nothing has been erased yet; the same with --yes does it");
+    if found.mentioning > 0 {
+        output::talk(&format!(
+            "{} only mention that caller: look at them with `outbox find --personal`; --mentioned \
+             erases them too",
+            found.mentioning
+        ));
+    }
     Ok(ExitCode::FAILURE)
+}
+
+/// Whoever hears it might take it for a proof.
+fn say_that_nothing_is_kept() {
+    output::talk("nothing is kept under that spelling");
+    output::talk(
+        "searched were the caller's name, e-mail address, login and numbers, which must be the same \
+         as a whole but for case, accents, titles and the order of words; and, for two words or six \
+         digits and more, all that was said. Callers are noted as heard: try other spellings, the \
+         number and the address as well",
+    );
 }
 
 async fn show(
@@ -45,13 +78,15 @@ async fn show(
     caller: &str,
     personal: bool,
     format: Format,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<Counted> {
     let mut entries: Vec<EntryView> = Vec::new();
-    let mut count = 0;
+    let mut count = Counted::default();
     let mut next = Some(String::new());
     while let Some(page) = next {
         let (found, following) = client.find_caller(caller, page, personal).await?;
-        count += found.len();
+        count.all += found.len();
+        count.mentioning +=
+            found.iter().filter(|entry| entry.found == Some(Found::Mentioned)).count();
         if format.json {
             found.iter().try_for_each(output::json)?;
         } else {
@@ -69,16 +104,17 @@ async fn show(
 pub(super) async fn erase(
     mut client: Client,
     caller: &str,
-    also_waiting: bool,
+    Reach { also_waiting, mentioned }: Reach,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
-    let (mut erased, mut left, mut traces_left) = (0, 0, false);
+    let (mut erased, mut left, mut mentioning, mut traces_left) = (0, 0, 0, false);
     let mut next = Some(String::new());
     while let Some(page) = next {
-        let answer = client.erase_caller(caller, page, also_waiting).await?;
+        let answer = client.erase_caller(caller, page, also_waiting, mentioned).await?;
         for entry in answer.entries {
             match entry.erasure() {
                 v1::Erasure::Erased => erased += 1,
+                v1::Erasure::Mentions => mentioning += 1,
                 v1::Erasure::Unspecified | v1::Erasure::StillOpen | v1::Erasure::BeingSent => {
                     left += 1;
                 }
@@ -93,8 +129,9 @@ pub(super) async fn erase(
         traces_left |= answer.traces_left;
         next = Some(answer.next_page_token).filter(|token| !token.is_empty());
     }
-    if erased + left == 0 {
-        output::talk("nothing is kept of that caller");
+    let all = erased + left + mentioning;
+    if all == 0 {
+        say_that_nothing_is_kept();
     }
     if traces_left {
         output::talk(
@@ -104,10 +141,14 @@ pub(super) async fn erase(
     }
     if left > 0 {
         output::talk(&format!(
-            "{left} of {} are left; --also-waiting gives up those that have still to be delivered",
-            erased + left
+            "{left} of {all} are left; --also-waiting gives up those that have still to be delivered"
         ));
-        return Ok(ExitCode::FAILURE);
     }
-    Ok(ExitCode::SUCCESS)
+    if mentioning > 0 {
+        output::talk(&format!(
+            "{mentioning} of {all} only mention that caller and are left: look at them with `outbox \
+             find --personal`; --mentioned erases them too"
+        ));
+    }
+    Ok(if left + mentioning > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

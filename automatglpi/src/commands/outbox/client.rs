@@ -15,7 +15,7 @@ use tonic::{
     transport::Channel,
 };
 
-use super::view::{EntryView, StatusView};
+use super::view::{EntryView, Found, StatusView};
 
 /// A server that does not answer in this time is in trouble.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -120,7 +120,11 @@ impl Client {
             v1::FindCallerRequest { caller: caller.to_owned(), page_token, include_content };
         let answer = self.0.find_caller(request).await.map_err(told)?.into_inner();
         let next = Some(answer.next_page_token).filter(|token| !token.is_empty());
-        Ok((answer.entries.into_iter().map(EntryView::from).collect(), next))
+        let found = answer.entries.into_iter().map(|entry| {
+            let mentions = answer.mentioning_references.contains(&entry.reference);
+            EntryView { found: Some(Found::new(mentions)), ..EntryView::from(entry) }
+        });
+        Ok((found.collect(), next))
     }
 
     /// Erases some of a caller's entries.
@@ -129,9 +133,14 @@ impl Client {
         caller: &str,
         page_token: String,
         also_waiting: bool,
+        also_mentioning: bool,
     ) -> anyhow::Result<v1::EraseCallerResponse> {
-        let request =
-            v1::EraseCallerRequest { caller: caller.to_owned(), page_token, also_waiting };
+        let request = v1::EraseCallerRequest {
+            caller: caller.to_owned(),
+            page_token,
+            also_waiting,
+            also_mentioning,
+        };
         Ok(self.0.erase_caller(request).await.map_err(told)?.into_inner())
     }
 

@@ -26,6 +26,30 @@ pub(super) struct EntryView {
     /// What was asked, if it was to be shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<Value>,
+    /// Why it was found, if a caller was searched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) found: Option<Found>,
+}
+
+/// What an entry has to do with the caller who was searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Found {
+    Called,
+    Mentioned,
+}
+
+impl Found {
+    pub(super) fn new(mentions: bool) -> Self {
+        if mentions { Self::Mentioned } else { Self::Called }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Called => "called",
+            Self::Mentioned => "mentioned",
+        }
+    }
 }
 
 /// How the service stands.
@@ -53,6 +77,7 @@ impl From<v1::ErasedEntry> for ErasedView {
             v1::Erasure::Erased => "erased",
             v1::Erasure::StillOpen => "still_open",
             v1::Erasure::BeingSent => "being_sent",
+            v1::Erasure::Mentions => "mentions",
         };
         let entry = erased.entry.unwrap_or_default();
         Self { state: state_name(entry.state()), reference: entry.reference, erasure }
@@ -65,6 +90,7 @@ impl fmt::Display for ErasedView {
             "erased" => "is erased",
             "still_open" => "has still to be delivered and was not erased",
             "being_sent" => "is being sent and was not erased",
+            "mentions" => "only mentions that caller and was not erased",
             other => other,
         };
         write!(f, "{} {became}", self.reference)
@@ -89,6 +115,7 @@ impl From<v1::Entry> for EntryView {
             settle_time: entry.settle_time.and_then(moment),
             content: filled(entry.content_json)
                 .map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            found: None,
         }
     }
 }
@@ -133,6 +160,10 @@ pub(super) fn list(entries: Vec<EntryView>, with_content: bool) -> String {
         "due or settled",
         "reason",
     ];
+    let searched = entries.iter().any(|entry| entry.found.is_some());
+    if searched {
+        headings.push("found as");
+    }
     if with_content {
         headings.push("content");
     }
@@ -148,6 +179,9 @@ pub(super) fn list(entries: Vec<EntryView>, with_content: bool) -> String {
             when.map(shown).unwrap_or_default(),
             entry.reason.unwrap_or_default(),
         ];
+        if searched {
+            row.push(entry.found.map(Found::as_str).unwrap_or_default().to_owned());
+        }
         if with_content {
             row.push(entry.content.map(|content| content.to_string()).unwrap_or_default());
         }
