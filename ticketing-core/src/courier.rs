@@ -11,10 +11,7 @@ use meters::{
     outbox::{self, Settled},
     store::Operation,
 };
-use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
@@ -27,9 +24,11 @@ use crate::{
 
 pub mod breaker;
 pub mod decision;
+mod places;
 
 use breaker::Breaker;
 use decision::{AfterLookUp, Policy, Step};
+use places::Places;
 
 /// How a courier works.
 #[derive(Debug, Clone, Copy)]
@@ -72,11 +71,7 @@ pub struct Courier {
     news: Arc<News>,
     settings: Settings,
     breaker: Breaker,
-    /// All requests to GLPI.
-    places: Arc<Semaphore>,
-    /// Those of the backlog: fewer, so that callers on the line always find a place.
-    backlog_places: Arc<Semaphore>,
-    backlog_size: usize,
+    places: Places,
     wake: Notify,
 }
 
@@ -95,18 +90,20 @@ impl Courier {
         news: Arc<News>,
         settings: Settings,
     ) -> Self {
-        let max = settings.max_in_flight.max(1);
-        let backlog_size = max - max.div_ceil(4).min(max - 1);
+        let places = Places::new(settings.max_in_flight);
+        let most_in_flight = places.backlog_size();
         Self {
             outbox,
             glpi,
             clock,
             news,
             settings,
-            breaker: Breaker::new(settings.failures_to_open, settings.breaker_pause, backlog_size),
-            places: Arc::new(Semaphore::new(max)),
-            backlog_places: Arc::new(Semaphore::new(backlog_size)),
-            backlog_size,
+            breaker: Breaker::new(
+                settings.failures_to_open,
+                settings.breaker_pause,
+                most_in_flight,
+            ),
+            places,
             wake: Notify::new(),
         }
     }
@@ -129,7 +126,7 @@ impl Courier {
     /// Asks GLPI whether it is there, on one of the places for requests. An answer is good news for
     /// callers too; a failure is left to them to find out.
     pub(crate) async fn ask_glpi(&self) -> bool {
-        let Ok(_place) = self.places.acquire().await else { return false };
+        let Some(_place) = self.places.one().await else { return false };
         match self.glpi.greet().await {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -157,7 +154,7 @@ impl Courier {
     /// the outbox if no place at GLPI is free within `patience`. Returns the row as it stands
     /// then.
     pub async fn deliver_fresh(&self, entry: Entry, patience: Duration) -> Entry {
-        let Ok(Ok(_place)) = tokio::time::timeout(patience, self.places.acquire()).await else {
+        let Ok(Some(_place)) = tokio::time::timeout(patience, self.places.one()).await else {
             let entry = self.release(entry).await;
             self.wake();
             return entry;
@@ -185,7 +182,9 @@ impl Courier {
 
     /// Claims as many due rows as may be sent now and starts on them; says how long to wait.
     async fn start_backlog(self: &Arc<Self>, tasks: &TaskTracker) -> Result<Duration, StoreError> {
-        let places = self.free_backlog_places();
+        // Freed on the way out, unless a row takes it.
+        let mut kept = self.places.kept();
+        let places = self.places.for_backlog(self.breaker.backlog_allowance());
         if places.is_empty() {
             // A probe that is due has to wait for a place; whoever leaves one wakes us.
             let probe = self.breaker.probe_at().map_or(POLL, |at| at - Instant::now());
@@ -204,25 +203,21 @@ impl Courier {
         }
         for (entry, backlog_place) in entries.into_iter().zip(places) {
             self.breaker.begin();
-            let courier = Arc::clone(self);
+            let (courier, kept) = (Arc::clone(self), kept.take());
             tasks.spawn(async move {
-                if let Ok(_place) = courier.places.acquire().await {
+                let place = match kept {
+                    Some(place) => Some(place),
+                    None => courier.places.one_for_backlog().await,
+                };
+                if let Some(place) = place {
                     tell_delivered(&courier.attempt(entry).await);
+                    courier.places.keep(place);
                 }
                 drop(backlog_place);
                 courier.wake();
             });
         }
         Ok(POLL)
-    }
-
-    /// Places for the backlog, as many as the breaker allows.
-    fn free_backlog_places(&self) -> Vec<OwnedSemaphorePermit> {
-        let taken = self.backlog_size - self.backlog_places.available_permits();
-        let allowed = self.breaker.backlog_allowance().saturating_sub(taken);
-        (0..allowed)
-            .map_while(|_| Arc::clone(&self.backlog_places).try_acquire_owned().ok())
-            .collect()
     }
 
     async fn until_next_due(&self) -> Result<Duration, StoreError> {

@@ -20,6 +20,7 @@ use crate::ticket::Reference;
 
 mod epoch;
 mod erasure;
+mod expired;
 mod leases;
 #[cfg(test)]
 mod load;
@@ -29,6 +30,7 @@ mod server;
 mod statements;
 mod wakeups;
 
+use expired::Expired;
 use server::Server;
 
 /// How long an operation may take, connecting included. Longer than the server's own time-outs, so
@@ -43,6 +45,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub struct PostgresOutbox {
     server: Server,
     pool: Pool,
+    expired: Arc<Expired>,
     /// A row without a lease has been recorded.
     recorded: Arc<Notify>,
     tasks: TaskTracker,
@@ -62,7 +65,7 @@ impl PostgresOutbox {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let recorded = Arc::new(Notify::new());
         tasks.spawn(wakeups::give(pool.clone(), Arc::clone(&recorded), stopping.clone()));
-        Ok(Self { server, pool, recorded, tasks, stopping })
+        Ok(Self { server, pool, expired: Arc::default(), recorded, tasks, stopping })
     }
 
     /// Hints that a row may wait: of this replica and of others. Best effort, many may come as one,
@@ -108,8 +111,8 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Entry>, StoreError> {
-        let pool = self.pool.clone();
-        self.apart(async move { leases::claim(&pool.get().await?, &claim).await }).await
+        let (pool, expired) = (self.pool.clone(), Arc::clone(&self.expired));
+        self.apart(async move { leases::claim(&pool.get().await?, &expired, &claim).await }).await
     }
 
     async fn begin_send(
@@ -156,8 +159,8 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let pool = self.pool.clone();
-        self.apart(async move { leases::next_due(&pool.get().await?).await }).await
+        let (pool, expired) = (self.pool.clone(), Arc::clone(&self.expired));
+        self.apart(async move { leases::next_due(&pool.get().await?, &expired).await }).await
     }
 
     async fn list(&self, filter: Filter) -> Result<Vec<Entry>, StoreError> {

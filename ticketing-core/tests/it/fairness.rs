@@ -72,6 +72,46 @@ async fn a_small_backlog_is_not_behind_a_large_one_and_calls_are_not_behind_eith
     assert_eq!(world.sandbox.tickets().len(), LARGE + SMALL + early + calls);
 }
 
+/// Many more callers than places: the backlog must not be left with its place in their line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_backlog_has_its_share_however_many_call() {
+    const ROWS: usize = 60;
+    const PLACES: usize = 8;
+    const CALLERS: usize = 250;
+    let world = World::new().await;
+    world.sandbox.inject(Fault::new(Operation::CreateTicket, Kind::Latency { ms: 10 }));
+    let (answered, drained) = (Cell::new(0), Cell::new(false));
+    let callers = futures_util::future::join_all((0..CALLERS).map(async |caller| {
+        while !drained.get() {
+            let text = format!("fresh {caller} {}", answered.get());
+            let entry = call(&world, "fresh", &text, Duration::from_secs(20)).await;
+            assert_eq!(entry.state, State::Delivered);
+            answered.set(answered.get() + 1);
+        }
+    }));
+    let backlog = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        while answered.get() < 2 * PLACES {
+            ticks.tick().await;
+        }
+        // No place is free, and these callers don't wait for one.
+        for number in 0..ROWS {
+            call(&world, "backlog", &format!("backlog {number}"), Duration::ZERO).await;
+        }
+        let before = answered.get();
+        while delivered(&world, "backlog").await < ROWS {
+            ticks.tick().await;
+        }
+        drained.set(true);
+        answered.get() - before
+    };
+    let both = async { tokio::join!(callers, backlog) };
+    let (_, calls) = tokio::time::timeout(Duration::from_mins(1), both).await.unwrap();
+    println!("{calls} calls were answered while {ROWS} rows were delivered on {PLACES} places");
+    // In line once, and then with one of eight places, 7 calls to a row; in line each time, 40.
+    assert!(calls < CALLERS + ROWS * 2 * PLACES, "{calls} calls");
+}
+
 async fn call(world: &World, client: &str, text: &str, answer_within: Duration) -> Entry {
     let request = Request { client: client.into(), answer_within, ..request(None) };
     world.ticketing.create(request, ticket(text)).await.unwrap().entry

@@ -8,6 +8,7 @@ use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
 
 use super::{
+    expired::Expired,
     notices,
     rows::entry,
     statements::{Result, Values, execute, execute_both, query},
@@ -17,7 +18,7 @@ use crate::{
     ticket::Reference,
 };
 
-const EXPIRE: &str = "
+pub(super) const EXPIRE: &str = "
     UPDATE outbox SET
         doubts = doubts + (state = 'sending')::int,
         lookups = CASE state WHEN 'sending' THEN 0 ELSE lookups END,
@@ -25,7 +26,9 @@ const EXPIRE: &str = "
                             ELSE due_at END,
         reason = CASE state WHEN 'sending' THEN $3 ELSE reason END,
         state = 'in_doubt', lease_token = NULL, lease_until = NULL
-    WHERE id IN (SELECT id FROM outbox WHERE lease_until <= $1 FOR UPDATE SKIP LOCKED)";
+    WHERE id IN (
+        SELECT id FROM outbox WHERE lease_until > $4 AND lease_until <= $1
+        FOR UPDATE SKIP LOCKED)";
 
 // Beside `due_at`, a row in doubt waits from its last send on: an operator's retry makes it due,
 // but cannot make GLPI finish sooner.
@@ -123,21 +126,22 @@ const RELEASE: &str = "
     WHERE reference = $1 AND lease_token = $2 AND state IN ('sending', 'in_doubt')";
 
 // Two reads of one index entry each.
-const NEXT_DUE: &str = "
+pub(super) const NEXT_DUE: &str = "
     SELECT MIN(at) FROM (
         SELECT at FROM (
             SELECT due_at AS at FROM outbox
             WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
                 AND (parent IS NULL OR parent_ticket IS NOT NULL)
             ORDER BY due_at, id LIMIT 1) AS first_due
-        UNION ALL SELECT MIN(lease_until) FROM outbox WHERE lease_until IS NOT NULL) AS moments";
+        UNION ALL SELECT MIN(lease_until) FROM outbox WHERE lease_until > $1) AS moments";
 
 /// Takes rows to work on; see [`Outbox::claim`](crate::outbox::Outbox::claim). Rows that cannot be
 /// decoded are parked, so that they hide none behind them.
-pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Vec<Entry>> {
+pub(super) async fn claim(client: &Client, expired: &Expired, claim: &Claim) -> Result<Vec<Entry>> {
     let now = claim.now.as_millisecond();
-    let wait = row::milliseconds(claim.doubt_wait);
-    execute(client, EXPIRE, &[&now, &wait, &row::ABANDONED]).await?;
+    let (wait, from) = (row::milliseconds(claim.doubt_wait), expired.seek_from(claim.now));
+    execute(client, EXPIRE, &[&now, &wait, &row::ABANDONED, &from]).await?;
+    expired.sought(from, claim.now);
 
     let (token, until) = (claim.lease.token, claim.lease.until.as_millisecond());
     let sent_before = row::sent_before(claim.now, claim.doubt_wait);
@@ -259,8 +263,8 @@ async fn change(
 }
 
 /// When the next row will be due or its lease expire.
-pub(super) async fn next_due(client: &Client) -> Result<Option<Timestamp>> {
-    let rows = query(client, NEXT_DUE, &[]).await?;
+pub(super) async fn next_due(client: &Client, expired: &Expired) -> Result<Option<Timestamp>> {
+    let rows = query(client, NEXT_DUE, &[&expired.up_to()]).await?;
     let at: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
     Ok(at.map(row::moment))
 }

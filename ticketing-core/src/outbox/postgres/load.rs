@@ -1,11 +1,11 @@
 //! What PostgreSQL does under load while somebody holds an old snapshot, such as a dump under way:
 //! dead rows cannot be removed, and must not be read by every claim.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
-use super::leases::CLAIM;
+use super::leases::{CLAIM, EXPIRE, NEXT_DUE};
 use crate::outbox::{
     Claim, Settlement,
     conformance::{Store, at, draft, lease},
@@ -30,6 +30,9 @@ async fn a_claim_reads_no_more_while_an_old_snapshot_is_held() {
         store.settle(&entry.reference, 1, delivered, at(1)).await;
     }
     let calls = pages_read(&store).await;
+    // Their leases have ended since, all at the front of their index.
+    let leases = lease_pages_read(&store, Timestamp::MIN).await;
+    let leases_once_sought = lease_pages_read(&store, at(60)).await;
     // A backlog, drained.
     for _ in 0..300 {
         store.record(draft(), None, at(0)).await;
@@ -46,8 +49,11 @@ async fn a_claim_reads_no_more_while_an_old_snapshot_is_held() {
     }
     let backlog = pages_read(&store).await;
     println!(
-        "pages read by a claim: {before}, after 1,500 calls {calls}, after a backlog of 300 {backlog}"
+        "pages read by a claim: {before}, after 1,500 calls {calls}, after a backlog of 300 {backlog}; \
+         to expire leases and to find the next: {leases:?}, once sought {leases_once_sought:?}"
     );
+    assert!(leases.iter().all(|pages| *pages > 50), "nothing dead was in the way: {leases:?}");
+    assert!(leases_once_sought.iter().all(|pages| *pages <= 10), "{leases_once_sought:?}");
     assert!(calls <= before + 4, "a call leaves nothing that a claim reads");
     // Each row of the backlog is read once more by each claim until the snapshot ends.
     assert!(backlog <= before + 2 * 300 + 20, "{backlog}");
@@ -60,10 +66,6 @@ async fn a_claim_reads_no_more_while_an_old_snapshot_is_held() {
 
 /// Pages that the search for due rows touches.
 async fn pages_read(store: &Store) -> u64 {
-    let (client, connection) = tokio_postgres::connect(&store.url(), NoTls).await.unwrap();
-    let mut shells = JoinSet::new();
-    shells.spawn(connection);
-    client.batch_execute("SET enable_seqscan = off").await.unwrap();
     let (now, sent_before) = (at(5).as_millisecond(), at(-30).as_millisecond());
     let (begin, end) = (CLAIM.find('(').unwrap() + 1, CLAIM.find(" FOR UPDATE").unwrap());
     let due = CLAIM
@@ -73,10 +75,30 @@ async fn pages_read(store: &Store) -> u64 {
         .replace("$4", &sent_before.to_string())
         .replace("$5", "6")
         .replace("$6", "'gateway'");
-    let explained =
-        client.query(&format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {due}"), &[]).await.unwrap();
+    pages_of(store, &due, "outbox_due_by_client").await
+}
+
+/// Pages that the search for leases that expired, and for the next to, touches at 70 s, if there is
+/// none up to that moment.
+async fn lease_pages_read(store: &Store, expired_to: Timestamp) -> [u64; 2] {
+    let from = expired_to.as_millisecond().to_string();
+    let now = at(70).as_millisecond().to_string();
+    let expire =
+        EXPIRE.replace("$1", &now).replace("$2", "0").replace("$3", "''").replace("$4", &from);
+    let next = NEXT_DUE.replace("$1", &from);
+    [pages_of(store, &expire, "outbox_lease").await, pages_of(store, &next, "outbox_lease").await]
+}
+
+/// Pages that a statement touches by way of an index; whatever it changes is undone.
+async fn pages_of(store: &Store, statement: &str, index: &str) -> u64 {
+    let (client, connection) = tokio_postgres::connect(&store.url(), NoTls).await.unwrap();
+    let mut shells = JoinSet::new();
+    shells.spawn(connection);
+    client.batch_execute("SET enable_seqscan = off; BEGIN").await.unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {statement}");
+    let explained = client.query(&explain, &[]).await.unwrap();
     let lines: Vec<String> = explained.iter().map(|row| row.get(0)).collect();
-    assert!(lines.iter().any(|line| line.contains("outbox_due_by_client")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(index)), "{lines:#?}");
     drop(client);
     shells.join_all().await;
     let buffers = lines.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared "));

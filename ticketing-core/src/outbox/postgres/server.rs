@@ -47,12 +47,13 @@ const READ_SCHEMA_VERSION: &str = "SELECT version FROM outbox_schema";
 const WRITE_SCHEMA_VERSION: &str = "UPDATE outbox_schema SET version = $1";
 
 /// A migration that has landed is never edited; add another.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/postgres/0001_outbox.sql"),
     include_str!("../../../migrations/postgres/0002_notice.sql"),
     include_str!("../../../migrations/postgres/0003_erasure.sql"),
     include_str!("../../../migrations/postgres/0004_epoch.sql"),
     include_str!("../../../migrations/postgres/0005_fairness.sql"),
+    include_str!("../../../migrations/postgres/0006_vacuum.sql"),
 ];
 
 /// Where the server is and how to speak with it.
