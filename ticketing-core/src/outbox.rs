@@ -37,7 +37,7 @@ pub mod notices;
 pub mod postgres;
 mod row;
 pub mod sqlite;
-mod turns;
+pub(crate) mod turns;
 
 pub(crate) use measured::measured;
 
@@ -330,7 +330,8 @@ pub trait Outbox: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Inserted, StoreError>;
 
-    /// Takes rows to work on: clients take turns, and of each the earliest due come first.
+    /// Takes rows to work on: clients take turns, and of each the earliest due come first. While
+    /// others fill every claim, a client that comes late may wait some claims for its first.
     ///
     /// First turns SENDING rows with an expired lease into IN DOUBT (`doubts` + 1, `lookups` = 0,
     /// due at last send + `doubt_wait`) and takes expired leases off rows in doubt. Then takes due

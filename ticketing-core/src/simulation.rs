@@ -18,6 +18,7 @@ use crate::{
     outbox::{
         Claim, Draft, Entry, Filter, Inserted, Key, Lease, Settlement, State, Work,
         sqlite::{doubt_everything, leases, rows},
+        turns::Turns,
     },
     ticket::{NewTicket, Reference},
 };
@@ -45,6 +46,7 @@ struct World<'store> {
     discarded: BTreeSet<Reference>,
     by_key: BTreeMap<u8, Reference>,
     backup: Option<Backup>,
+    turns: Turns,
 }
 
 /// What the model knew when the copy was made.
@@ -132,6 +134,7 @@ impl<'store> World<'store> {
             discarded: BTreeSet::new(),
             by_key: BTreeMap::new(),
             backup: None,
+            turns: Turns::default(),
         }
     }
 
@@ -199,7 +202,7 @@ impl<'store> World<'store> {
             doubt_wait: self.policy.slowest_request,
             limit: self.rng.u32(1..4),
         };
-        let claimed = leases::claim(self.connection, &claim).unwrap();
+        let claimed = leases::claim(self.connection, &mut self.turns, &claim).unwrap();
         self.couriers[courier].tasks.extend(claimed.into_iter().map(Task::Leased));
     }
 

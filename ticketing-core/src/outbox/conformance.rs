@@ -46,6 +46,7 @@ mod operators;
 mod recording;
 mod replicas;
 mod settling;
+mod turns;
 
 /// A store with nothing in it.
 pub(super) struct Store {

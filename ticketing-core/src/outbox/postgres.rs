@@ -18,6 +18,7 @@ use super::{
 };
 use crate::ticket::Reference;
 
+mod claim;
 mod epoch;
 mod erasure;
 mod expired;
@@ -30,7 +31,7 @@ mod server;
 mod statements;
 mod wakeups;
 
-use expired::Expired;
+use claim::Marks;
 use server::Server;
 
 /// How long an operation may take, connecting included. Longer than the server's own time-outs, so
@@ -45,7 +46,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub struct PostgresOutbox {
     server: Server,
     pool: Pool,
-    expired: Arc<Expired>,
+    marks: Arc<Marks>,
     /// A row without a lease has been recorded.
     recorded: Arc<Notify>,
     tasks: TaskTracker,
@@ -65,7 +66,7 @@ impl PostgresOutbox {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let recorded = Arc::new(Notify::new());
         tasks.spawn(wakeups::give(pool.clone(), Arc::clone(&recorded), stopping.clone()));
-        Ok(Self { server, pool, expired: Arc::default(), recorded, tasks, stopping })
+        Ok(Self { server, pool, marks: Arc::default(), recorded, tasks, stopping })
     }
 
     /// Hints that a row may wait: of this replica and of others. Best effort, many may come as one,
@@ -111,8 +112,8 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Entry>, StoreError> {
-        let (pool, expired) = (self.pool.clone(), Arc::clone(&self.expired));
-        self.apart(async move { leases::claim(&pool.get().await?, &expired, &claim).await }).await
+        let (pool, marks) = (self.pool.clone(), Arc::clone(&self.marks));
+        self.apart(async move { claim::claim(&pool.get().await?, &marks, &claim).await }).await
     }
 
     async fn begin_send(
@@ -159,8 +160,8 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (pool, expired) = (self.pool.clone(), Arc::clone(&self.expired));
-        self.apart(async move { leases::next_due(&pool.get().await?, &expired).await }).await
+        let (pool, marks) = (self.pool.clone(), Arc::clone(&self.marks));
+        self.apart(async move { claim::next_due(&pool.get().await?, &marks).await }).await
     }
 
     async fn list(&self, filter: Filter) -> Result<Vec<Entry>, StoreError> {

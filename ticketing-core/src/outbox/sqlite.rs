@@ -8,7 +8,10 @@
 //! - `reader` reads beside it.
 //! - `rows`, `leases`, `erasure` and `notices` are the operations, mostly one SQL statement each.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,7 +19,7 @@ use rusqlite::Connection;
 
 use super::{
     Alarm, Claim, Draft, Entry, Erasure, Filter, Inserted, Lease, Notice, NoticeDraft,
-    NoticeOutcome, Outbox, Settlement, Stats, StoreError, row::unavailable,
+    NoticeOutcome, Outbox, Settlement, Stats, StoreError, row::unavailable, turns::Turns,
 };
 use crate::{
     clock::{Clock as _, SystemClock},
@@ -57,6 +60,7 @@ pub struct SqliteOutbox {
     // Declared, hence dropped, before the writer, which closes the file for good.
     reader: Reader,
     writer: Writer,
+    turns: Arc<Mutex<Turns>>,
     reserve: Arc<Reserve>,
 }
 
@@ -79,7 +83,12 @@ impl SqliteOutbox {
             let file = Arc::new(file);
             let reader = Reader::new(Arc::clone(&file));
             let reserve = Arc::clone(&file.reserve);
-            Ok(Self { reader, writer: Writer::start(file, connection)?, reserve })
+            Ok(Self {
+                reader,
+                writer: Writer::start(file, connection)?,
+                turns: Arc::default(),
+                reserve,
+            })
         });
         opening.await.map_err(unavailable)?
     }
@@ -100,7 +109,12 @@ impl Outbox for SqliteOutbox {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Entry>, StoreError> {
-        self.writer.run(move |connection| leases::claim(connection, &claim)).await
+        let turns = Arc::clone(&self.turns);
+        let claim = move |connection: &Connection| {
+            let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+            leases::claim(connection, &mut turns, &claim)
+        };
+        self.writer.run(claim).await
     }
 
     async fn begin_send(

@@ -1,94 +1,171 @@
-//! Whose rows are taken next: clients take turns, so that the small backlog of one does not wait
-//! behind the large one of another.
+//! Whose turn it is: the backlog is served client by client, so that a long queue of one does not
+//! delay the short one of another.
+//!
+//! Who has something due is looked up every few claims, and whenever the clients known cannot fill
+//! one. Between two looks a claim asks only those whose turn it is, and asks them to go on where they
+//! were. So it costs as many reads as it takes rows, however many rows and clients wait.
 
-/// Who gets how many of the rows that may be taken at once.
-///
-/// Clients are asked one after the other, beginning with any of them; who has fewer rows than its
-/// share leaves the rest to those that have more.
-#[derive(Debug)]
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a look stands, by the clock of claims, and for how many of them: so long may a client
+/// that has something due only since then wait for its turn, if others fill them all.
+const LOOK: SignedDuration = SignedDuration::from_secs(1);
+const CLAIMS: u32 = 16;
+
+/// A place in a client's queue: due time in milliseconds, and the row's id.
+pub(crate) type Mark = (i64, i64);
+
+/// Before every row.
+pub(crate) const BEGINNING: Mark = (i64::MIN, i64::MIN);
+
+/// A client whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) client: String,
+    /// Its rows up to here have been taken.
+    pub(crate) after: Mark,
+}
+
+/// Clients in the order of their turns. Lost with the process, which then begins at the first one.
+#[derive(Debug, Default)]
 pub(crate) struct Turns {
-    order: Vec<String>,
-    next: usize,
-    /// Those of this round who had as many rows as their share.
-    wanting_more: Vec<String>,
-    left: u32,
+    /// By name.
+    clients: Vec<Turn>,
+    /// Who was served last; the turn is with whoever follows.
+    last: Option<String>,
+    looked_at: Option<Timestamp>,
+    claims_since: u32,
 }
 
 impl Turns {
-    /// `chance` decides who begins: with one row at a time that is all of fairness.
-    pub(crate) fn new(mut clients: Vec<String>, limit: u32, chance: i64) -> Self {
-        if !clients.is_empty() {
-            let begins = chance.unsigned_abs() % clients.len() as u64;
-            clients.rotate_left(usize::try_from(begins).unwrap_or_default());
-        }
-        Self { order: clients, next: 0, wanting_more: Vec::new(), left: limit }
+    /// A claim begins. `true`: the clients must be looked up before they can be asked. The moment is
+    /// the claim's, so that what is found depends on no other clock.
+    pub(crate) fn must_look(&mut self, now: Timestamp) -> bool {
+        self.claims_since += 1;
+        self.claims_since > CLAIMS
+            || self.looked_at.is_none_or(|at| now.duration_since(at).abs() >= LOOK)
     }
 
-    /// The next client, and how many rows it may have; `None`: all is taken, or nobody has more.
-    pub(crate) fn next(&mut self) -> Option<(&str, u32)> {
-        if self.next == self.order.len() {
-            self.order = std::mem::take(&mut self.wanting_more);
-            self.next = 0;
-        }
-        let waiting = u32::try_from(self.order.len() - self.next).unwrap_or(u32::MAX);
-        if self.left == 0 || waiting == 0 {
-            return None;
-        }
-        Some((&self.order[self.next], self.left.div_ceil(waiting)))
+    /// These clients have something due, beginning right after these marks; in the order of names.
+    pub(crate) fn looked(&mut self, clients: Vec<Turn>, now: Timestamp) {
+        debug_assert!(clients.is_sorted_by(|one, next| one.client < next.client));
+        self.clients = clients;
+        self.looked_at = Some(now);
+        self.claims_since = 1;
     }
 
-    /// How many rows the client that was next had, of how many it might have had.
-    pub(crate) fn had(&mut self, rows: u32, share: u32) {
-        self.left = self.left.saturating_sub(rows);
-        if let Some(client) = self.order.get(self.next).filter(|_| rows >= share) {
-            self.wanting_more.push(client.clone());
-        }
-        self.next += 1;
+    /// The clients to ask for `limit` rows, in the order of their turns: at most as many.
+    pub(crate) fn next(&self, limit: usize) -> Vec<Turn> {
+        let served = |turn: &Turn| Some(&turn.client) <= self.last.as_ref();
+        let (before, after) = self.clients.split_at(self.clients.partition_point(served));
+        after.iter().chain(before).take(limit).cloned().collect()
     }
+
+    /// How many rows each of these clients may give, so that all of them together are enough.
+    pub(crate) fn most_each(asked: &[Turn], limit: usize) -> usize {
+        (limit + 1).saturating_sub(asked.len())
+    }
+
+    /// These clients were asked for `limit` rows and gave these, in the order of turns.
+    pub(crate) fn took(&mut self, asked: &[Turn], limit: usize, given: &[(String, Mark)]) {
+        if let Some((client, _)) = given.last() {
+            self.last = Some(client.clone());
+        }
+        let all_taken = given.len() < limit;
+        for Turn { client, .. } in asked {
+            let Ok(at) = self.clients.binary_search_by(|turn| turn.client.cmp(client)) else {
+                continue;
+            };
+            let marks = given.iter().filter(|(giver, _)| giver == client).map(|(_, mark)| *mark);
+            let (count, furthest) = (marks.clone().count(), marks.max());
+            if count == 0 || (all_taken && count < Self::most_each(asked, limit)) {
+                self.clients.remove(at);
+            } else if let Some(mark) = furthest {
+                let after = &mut self.clients[at].after;
+                *after = mark.max(*after);
+            }
+        }
+    }
+}
+
+/// Rows of several clients, each the oldest first, in the order of turns: the first of each, then
+/// the second of each, and so on.
+pub(crate) fn in_turn<T>(queues: Vec<Vec<T>>, limit: usize) -> Vec<T> {
+    let mut placed: Vec<(usize, T)> =
+        queues.into_iter().flat_map(|queue| queue.into_iter().enumerate()).collect();
+    // Stable: within a round the clients stay in their order.
+    placed.sort_by_key(|(round, _)| *round);
+    placed.into_iter().take(limit).map(|(_, row)| row).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
-    /// Gives rows out of these backlogs, until the limit is reached or nobody has more.
-    fn given(backlogs: &[(&str, u32)], limit: u32, chance: i64) -> Vec<u32> {
-        let mut left: BTreeMap<&str, u32> = backlogs.iter().copied().collect();
-        let clients = backlogs.iter().map(|(client, _)| (*client).to_owned()).collect();
-        let mut turns = Turns::new(clients, limit, chance);
-        while let Some((client, share)) = turns.next() {
-            let rows = left[client].min(share);
-            *left.get_mut(client).unwrap() -= rows;
-            turns.had(rows, share);
-        }
-        backlogs.iter().map(|(client, backlog)| backlog - left[client]).collect()
+    fn turns(names: &[&str]) -> Turns {
+        let mut turns = Turns::default();
+        let clients = names.iter().map(|name| Turn { client: (*name).into(), after: (0, 0) });
+        turns.looked(clients.collect(), Timestamp::UNIX_EPOCH);
+        turns
+    }
+
+    fn names(asked: &[Turn]) -> Vec<&str> {
+        asked.iter().map(|turn| turn.client.as_str()).collect()
     }
 
     #[test]
-    fn clients_share_and_leave_no_place_empty() {
-        for (backlogs, limit, expected) in [
-            (&[("a", 100), ("b", 100)][..], 6, &[3, 3][..]),
-            (&[("a", 100), ("b", 1)], 6, &[5, 1]),
-            (&[("a", 1), ("b", 100)], 6, &[1, 5]),
-            (&[("a", 2), ("b", 0), ("c", 9)], 6, &[2, 0, 4]),
-            (&[("a", 1), ("b", 1)], 6, &[1, 1]),
-            (&[("a", 100)], 6, &[6]),
-            (&[], 6, &[]),
-            (&[("a", 100), ("b", 100)], 0, &[0, 0]),
-        ] {
-            for chance in [0, 1, 2, i64::MAX, i64::MIN] {
-                let given = given(backlogs, limit, chance);
-                assert_eq!(given, expected, "{backlogs:?}, {chance}");
-            }
+    fn turns_go_round() {
+        let mut turns = turns(&["a", "b", "c"]);
+        for expected in [["a", "b"], ["c", "a"], ["b", "c"], ["a", "b"]] {
+            let asked = turns.next(2);
+            assert_eq!(names(&asked), expected);
+            let given: Vec<_> = asked.iter().map(|turn| (turn.client.clone(), (1, 1))).collect();
+            turns.took(&asked, 2, &given);
         }
     }
 
     #[test]
-    fn with_one_row_at_a_time_everybody_comes_first_by_chance() {
-        let backlogs = [("a", 9), ("b", 9), ("c", 9)];
-        let first = |chance| given(&backlogs, 1, chance).iter().position(|rows| *rows == 1);
-        assert_eq!([0, 1, 2, 3].map(first), [Some(0), Some(1), Some(2), Some(0)]);
+    fn a_new_look_does_not_begin_at_the_first_client_again() {
+        let mut before = turns(&["a", "b", "c"]);
+        let asked = before.next(1);
+        before.took(&asked, 1, &[("a".into(), (1, 1))]);
+        let looked = turns(&["a", "aa", "b"]).clients;
+        before.looked(looked, Timestamp::UNIX_EPOCH);
+        assert_eq!(names(&before.next(3)), ["aa", "b", "a"]);
+    }
+
+    #[test]
+    fn who_has_nothing_left_is_asked_no_more() {
+        let mut turns = turns(&["a", "b"]);
+        let asked = turns.next(4);
+        assert_eq!(Turns::most_each(&asked, 4), 3);
+        turns.took(&asked, 4, &[("b".into(), (1, 1)), ("b".into(), (1, 2)), ("b".into(), (1, 3))]);
+        assert_eq!(turns.next(4), [Turn { client: "b".into(), after: (1, 3) }]);
+    }
+
+    #[test]
+    fn a_look_stands_for_a_second_of_the_claims_clock() {
+        let mut turns = turns(&["a"]);
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
+        assert!(!turns.must_look(at(999)));
+        assert!(turns.must_look(at(1000)));
+        assert!(turns.must_look(at(-1000)), "a clock that was set back");
+        assert!(Turns::default().must_look(at(0)));
+    }
+
+    #[test]
+    fn a_look_stands_for_a_few_claims() {
+        let mut turns = Turns::default();
+        for _ in 0..3 {
+            assert!(turns.must_look(Timestamp::UNIX_EPOCH));
+            turns.looked(Vec::new(), Timestamp::UNIX_EPOCH);
+            assert!((1..CLAIMS).all(|_| !turns.must_look(Timestamp::UNIX_EPOCH)));
+        }
+    }
+
+    #[test]
+    fn rows_are_interleaved() {
+        let queues = vec![vec!["a1", "a2", "a3"], vec!["b1"], vec!["c1", "c2"]];
+        assert_eq!(in_turn(queues, 5), ["a1", "b1", "c1", "a2", "c2"]);
     }
 }

@@ -490,7 +490,7 @@ fn a_claim_costs_the_same_beside_a_million_rows() {
                 doubt_wait: jiff::SignedDuration::from_secs(60),
                 limit: 6,
             };
-            let taken = leases::claim(&connection, &claim).unwrap();
+            let taken = leases::claim(&connection, &mut Turns::default(), &claim).unwrap();
             took.push(begun.elapsed());
             assert_eq!(taken.len(), 6);
             connection.execute_batch("ROLLBACK").unwrap();
@@ -520,7 +520,7 @@ fn the_hot_statements_read_nothing_but_their_index() {
     migrate(&connection).unwrap();
     for (statement, index) in [
         (leases::EXPIRE, "outbox_lease"),
-        (leases::CLAIM, "outbox_due_by_client"),
+        (leases::DUE, "outbox_due_by_client (client=? AND due_at<?)"),
         (leases::NEXT_CLIENT, "outbox_due_by_client"),
         (leases::NO_CLIENT, "outbox_due_by_client"),
         (leases::NEXT_DUE, "outbox_due"),

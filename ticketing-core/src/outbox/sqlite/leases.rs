@@ -6,7 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows::{entry, execute, execute_on_one};
 use crate::{
-    outbox::{Claim, Entry, Settlement, row, turns::Turns},
+    outbox::{
+        Claim, Entry, Settlement, row,
+        turns::{BEGINNING, Mark, Turn, Turns, in_turn},
+    },
     ticket::Reference,
 };
 
@@ -24,7 +27,15 @@ pub(super) const EXPIRE: &str = "
 
 // Beside `due_at`, a row in doubt waits from its last send on: an operator's retry makes it due,
 // but cannot make GLPI finish sooner.
-pub(super) const CLAIM: &str = "
+pub(super) const DUE: &str = "
+    SELECT id, due_at FROM outbox INDEXED BY outbox_due_by_client
+    WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
+        AND (parent IS NULL OR parent_ticket IS NOT NULL)
+        AND client = ?1 AND due_at <= ?2
+        AND (state = 'waiting' OR COALESCE(last_send_at, accepted_at) <= ?3)
+    ORDER BY due_at, id LIMIT ?4";
+
+const TAKE: &str = "
     UPDATE outbox SET
         attempts = attempts + (state = 'waiting'),
         first_send_at = CASE state WHEN 'waiting' THEN COALESCE(first_send_at, ?1)
@@ -32,13 +43,7 @@ pub(super) const CLAIM: &str = "
         last_send_at = CASE state WHEN 'waiting' THEN ?1 ELSE last_send_at END,
         state = CASE state WHEN 'waiting' THEN 'sending' ELSE state END,
         lease_token = ?2, lease_until = ?3
-    WHERE id IN (
-        SELECT id FROM outbox INDEXED BY outbox_due_by_client
-        WHERE state IN ('waiting', 'in_doubt') AND lease_until IS NULL
-            AND (parent IS NULL OR parent_ticket IS NOT NULL)
-            AND client = ?6 AND due_at <= ?1
-            AND (state = 'waiting' OR COALESCE(last_send_at, accepted_at) <= ?4)
-        ORDER BY due_at, id LIMIT ?5)
+    WHERE id = ?4
     RETURNING *";
 
 // Hops from client to client, and reads one index entry of each.
@@ -124,43 +129,48 @@ const EXPIRE_ALL: &str = "UPDATE outbox SET lease_until = ?1 WHERE lease_until >
 
 /// Takes rows to work on; see [`Outbox::claim`](crate::outbox::Outbox::claim). Rows that cannot be
 /// decoded are parked, so that they hide none behind them.
-pub(crate) fn claim(connection: &Connection, claim: &Claim) -> Result<Vec<Entry>> {
+pub(crate) fn claim(
+    connection: &Connection,
+    turns: &mut Turns,
+    claim: &Claim,
+) -> Result<Vec<Entry>> {
     let now = claim.now.as_millisecond();
     let wait = row::milliseconds(claim.doubt_wait);
     execute(connection, EXPIRE, params![now, wait, row::ABANDONED])?;
+    let mut looked = turns.must_look(claim.now);
+    if looked {
+        look(connection, turns, claim)?;
+    }
 
-    let mut entries = Vec::new();
-    let mut damaged: Vec<i64> = Vec::new();
-    let mut turns = Turns::new(clients(connection)?, claim.limit, claim.lease.token);
-    let mut statement = connection.prepare_cached(CLAIM)?;
-    while let Some((client, share)) = turns.next() {
-        let mut taken = statement.query(params![
-            now,
-            claim.lease.token,
-            claim.lease.until.as_millisecond(),
-            row::sent_before(claim.now, claim.doubt_wait),
-            share,
-            client,
-        ])?;
-        let mut rows = 0;
-        while let Some(row) = taken.next()? {
-            rows += 1;
-            let id = row.get("id")?;
-            match entry(row) {
-                Ok(entry) if entry.work.is_some() => entries.push((entry.due_at, id, entry)),
-                Ok(_) | Err(_) => damaged.push(id),
+    let limit = claim.limit as usize;
+    let mut taken = Vec::new();
+    while taken.len() < limit {
+        let missing = limit - taken.len();
+        let asked = turns.next(missing);
+        if asked.is_empty() {
+            if looked {
+                break;
             }
+            looked = true;
+            look(connection, turns, claim)?;
+            continue;
         }
-        drop(taken);
-        turns.had(rows, share);
+        let most = Turns::most_each(&asked, missing);
+        let queues: Result<Vec<_>> =
+            asked.iter().map(|turn| due(connection, &turn.client, claim, most)).collect();
+        let given = in_turn(queues?, missing);
+        for (_, (_, id)) in &given {
+            taken.push(take(connection, *id, claim)?);
+        }
+        turns.took(&asked, missing, &given);
     }
-    for id in damaged {
-        tracing::error!(id, "a row of the outbox is damaged; parked");
-        execute(connection, PARK_DAMAGED, params![id, now, row::DAMAGED])?;
-    }
-    // RETURNING promises no order.
-    entries.sort_unstable_by_key(|(due_at, id, _)| (*due_at, *id));
-    Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
+    Ok(taken.into_iter().flatten().collect())
+}
+
+fn look(connection: &Connection, turns: &mut Turns, claim: &Claim) -> Result<()> {
+    let clients = clients(connection)?.into_iter();
+    turns.looked(clients.map(|client| Turn { client, after: BEGINNING }).collect(), claim.now);
+    Ok(())
 }
 
 /// Clients with rows that may be taken, due or not.
@@ -176,6 +186,37 @@ fn clients(connection: &Connection) -> Result<Vec<String>> {
             None => return Ok(clients),
         }
     }
+}
+
+/// A client's due rows that nobody works on, at most so many.
+fn due(
+    connection: &Connection,
+    client: &str,
+    claim: &Claim,
+    most: usize,
+) -> Result<Vec<(String, Mark)>> {
+    let mut statement = connection.prepare_cached(DUE)?;
+    let sent_before = row::sent_before(claim.now, claim.doubt_wait);
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
+    let values = params![client, claim.now.as_millisecond(), sent_before, most];
+    let rows = statement.query_map(values, |row| {
+        let (id, due_at) = (row.get(0)?, row.get(1)?);
+        Ok((client.to_owned(), (due_at, id)))
+    })?;
+    rows.collect()
+}
+
+/// Puts a row under the claim's lease. `None`: it is damaged and was parked.
+fn take(connection: &Connection, id: i64, claim: &Claim) -> Result<Option<Entry>> {
+    let now = claim.now.as_millisecond();
+    let values = params![now, claim.lease.token, claim.lease.until.as_millisecond(), id];
+    let taken = connection.prepare_cached(TAKE)?.query_row(values, |row| Ok(entry(row).ok()))?;
+    let sound = taken.filter(|entry| entry.work.is_some());
+    if sound.is_none() {
+        tracing::error!(id, "a row of the outbox is damaged; parked");
+        execute(connection, PARK_DAMAGED, params![id, now, row::DAMAGED])?;
+    }
+    Ok(sound)
 }
 
 /// Turns a leased row in doubt into SENDING; `false`: the lease is no longer ours.
