@@ -88,7 +88,9 @@ async fn connections_cut_in_mid_commit_lose_and_double_nothing() {
     let distinct: BTreeSet<_> = acknowledged.iter().collect();
     assert_eq!(distinct.len(), 320, "each key has one reference");
     // Deliveries whose end could not be recorded are looked up once their lease has expired.
-    psql(&store, "UPDATE outbox SET lease_until = 0 WHERE lease_until IS NOT NULL");
+    let expire = "UPDATE outbox SET lease_until = EXTRACT(EPOCH FROM now()) * 1000
+                  WHERE lease_until IS NOT NULL";
+    psql(&store, expire);
     for reference in &acknowledged {
         let mut client = world.tickets();
         loop {

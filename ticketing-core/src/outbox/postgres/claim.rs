@@ -199,7 +199,7 @@ async fn sound(client: &Client, row: &Row, claim: &Claim) -> Result<Option<Entry
 
 /// When the next row will be due or its lease expire.
 pub(super) async fn next_due(client: &Client, marks: &Marks) -> Result<Option<Timestamp>> {
-    let rows = query(client, NEXT_DUE, &[&marks.expired.up_to()]).await?;
+    let rows = query(client, NEXT_DUE, &[&marks.expired.none_before()]).await?;
     let at: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
     Ok(at.map(row::moment))
 }
