@@ -32,6 +32,10 @@ const FLOODERS: u32 = 8;
 /// Callers of the other client: a busy help desk.
 const CALLERS: u32 = 4;
 
+/// Requests to GLPI at once: the default, so that what the flooding client may do has room beside
+/// the other one.
+const IN_FLIGHT: u32 = 8;
+
 const FLOOD_TOKEN: &str = "bench-flood";
 const OTHER_TOKEN: &str = "bench-other";
 
@@ -67,10 +71,12 @@ pub(super) async fn measure(
     lasting: Duration,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let setup = Setup { callers: CALLERS, ..*setup };
+    let setup = Setup { callers: IN_FLIGHT, ..*setup };
     output::talk(&format!(
-        "a flood of {FLOOD_PER_SECOND}/s by a client that may make {LIMIT_PER_SECOND}/s: {}",
-        setup.describe()
+        "a flood of {FLOOD_PER_SECOND}/s by a client that may make {LIMIT_PER_SECOND}/s, beside {CALLERS} \
+         callers of another: {}, GLPI at {} ms",
+        setup.store.name(),
+        setup.glpi_ms
     ));
     let world = World::guarded(&setup, &clients()).await?;
     for way in [Way::Grpc, Way::Webhook] {
